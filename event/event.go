@@ -1,9 +1,9 @@
-// Package event has the types of what happens in an ARP host and the ring that
-// keeps the last of them. It holds no logic.
+// Package event has the types of what happens in an ARP host, and the ring that
+// keeps the last of them for any number of readers. It decides nothing: whoever
+// appends an event has decided already.
 package event
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -23,110 +23,4 @@ type Event struct {
 	Count     uint64      // how many, for Lost and Suppressed
 	Severity  Severity    // of Message
 	Message   string      // the diagnostic line where there is one, "arp: " included
-}
-
-// Severity is the severity of a diagnostic, numbered as in RFC 5424 section
-// 6.2.1 and syslog(3). The zero Severity goes with events without a message.
-type Severity uint8
-
-// The severities in use.
-const (
-	Error   Severity = 3
-	Warning Severity = 4
-	Notice  Severity = 5
-	Info    Severity = 6
-	Debug   Severity = 7
-)
-
-// Type tells what happened; [Type.String] is its name in the API.
-type Type uint8
-
-// The types, in the order of INTERFACES section 5.
-const (
-	Added           Type = iota + 1 // an entry was made
-	Resolved                        // an incomplete entry got its link-layer address
-	Validated                       // an entry was confirmed by its owner
-	Moved                           // an entry got another link-layer address
-	Changed                         // the administrator changed an entry
-	Deleted                         // an entry was deleted
-	Expired                         // a validated entry reached max_age
-	Unanswered                      // maxtries requests had no answer
-	Missed                          // the IP side asked for an address without an entry
-	Conflict                        // another host uses an own address
-	Defended                        // an own address was defended
-	Duplicate                       // an own address was given up
-	Recovered                       // an own address is in use again
-	Announced                       // an own address was announced
-	Probing                         // probing of an own address began
-	Verified                        // probing found an own address free
-	WrongInterface                  // an address of one interface was claimed on another
-	PermanentModify                 // a claim against a permanent entry
-	BroadcastSender                 // a sender with a broadcast or multicast link-layer address
-	Malformed                       // a frame that is no ARP packet
-	Proxied                         // a request was answered for somebody else
-	ProxyRefused                    // proxying for a request was refused
-	Ignored                         // a packet that ARP does not act on
-	Lost                            // the reader was too slow; Count events are gone
-	Overrun                         // a kernel socket lost messages and was read again
-	Suppressed                      // Count diagnostics like this one were held back
-	LinkUp
-	LinkDown
-	InterfaceFailed
-	InterfaceRepaired
-	GroupFailed
-	GroupRepaired
-	Rebound
-	Offline
-	Online
-	Activated
-	Deactivated
-	Nominee
-	TakenOver  // isat does ARP on the interface from now on
-	HandedBack // the kernel does again
-	RouteAdd
-	RouteDelete
-	RouteChange
-	RouteResolve
-	RouteMiss
-	numTypes
-)
-
-var typeNames = [numTypes]string{
-	Added: "added", Resolved: "resolved", Validated: "validated", Moved: "moved", Changed: "changed",
-	Deleted: "deleted", Expired: "expired", Unanswered: "unanswered", Missed: "missed",
-	Conflict: "conflict", Defended: "defended", Duplicate: "duplicate", Recovered: "recovered",
-	Announced: "announced", Probing: "probing", Verified: "verified",
-	WrongInterface: "wrong_interface", PermanentModify: "permanent_modify",
-	BroadcastSender: "broadcast_sender", Malformed: "malformed", Proxied: "proxied",
-	ProxyRefused: "proxy_refused", Ignored: "ignored", Lost: "lost", Overrun: "overrun",
-	Suppressed: "suppressed", LinkUp: "link_up", LinkDown: "link_down",
-	InterfaceFailed: "interface_failed", InterfaceRepaired: "interface_repaired",
-	GroupFailed: "group_failed", GroupRepaired: "group_repaired", Rebound: "rebound",
-	Offline: "offline", Online: "online", Activated: "activated", Deactivated: "deactivated",
-	Nominee: "nominee", TakenOver: "taken_over", HandedBack: "handed_back",
-	RouteAdd: "route_add", RouteDelete: "route_delete", RouteChange: "route_change",
-	RouteResolve: "route_resolve", RouteMiss: "route_miss",
-}
-
-// String returns the name of t in the API, such as "resolved".
-func (t Type) String() string {
-	if t == 0 || t >= numTypes {
-		return fmt.Sprintf("type %d", uint8(t))
-	}
-	return typeNames[t]
-}
-
-// MarshalText implements [encoding.TextMarshaler] with [Type.String].
-func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
-
-// UnmarshalText implements [encoding.TextUnmarshaler]; an unknown name is an
-// error.
-func (t *Type) UnmarshalText(text []byte) error {
-	for i, name := range typeNames {
-		if i > 0 && name == string(text) {
-			*t = Type(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("event type %q: no such type", text)
 }
