@@ -1,0 +1,20 @@
+package cache
+
+// enqueue holds a packet, the newest MaxHold are kept, and returns those that
+// had to go (seeds/002: "only the most recently transmitted packet is kept";
+// facts/freebsd-arp.md 2.4: the oldest is dropped).
+func (e *Entry) enqueue(packet []byte) (dropped [][]byte) {
+	e.hold = append(e.hold, packet)
+	if n := len(e.hold) - e.limits.MaxHold; n > 0 {
+		dropped = append(dropped, e.hold[:n]...)
+		e.hold = append(e.hold[:0], e.hold[n:]...)
+	}
+	return dropped
+}
+
+// dequeue empties the queue and returns what was in it, oldest first.
+func (e *Entry) dequeue() [][]byte {
+	packets := e.hold
+	e.hold = nil
+	return packets
+}
