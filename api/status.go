@@ -1,0 +1,65 @@
+package api
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Status is the daemon at a moment: the body of GET /v1/status.
+type Status struct {
+	Version    string      `json:"version"`
+	Instance   string      `json:"instance"`         // the INSTANCE of [Position], new at every start
+	LastSeq    uint64      `json:"last_seq"`         // of the latest event, 0 if there was none
+	PID        int         `json:"pid"`              //
+	Started    time.Time   `json:"started"`          //
+	Uptime     Seconds     `json:"uptime"`           //
+	Config     string      `json:"config,omitempty"` // the configuration file, if there is one
+	Warnings   []string    `json:"warnings,omitempty"`
+	Tables     Tables      `json:"tables"`
+	Interfaces []Interface `json:"interfaces"`
+}
+
+// Tables are sizes of tables, over all interfaces.
+type Tables struct {
+	Entries    int `json:"entries"`    // ARP entries, own addresses included
+	Incomplete int `json:"incomplete"` // of them: without an answer yet
+	Permanent  int `json:"permanent"`  // of them: not aging
+	Published  int `json:"published"`  // of them: answered for
+	Networks   int `json:"networks"`   // routes that are not host routes
+	Held       int `json:"held"`       // packets held for unresolved hosts
+}
+
+// Interface is one interface the daemon knows by configuration or command.
+type Interface struct {
+	Name      string          `json:"name"`
+	Index     int             `json:"index"`              // the system's, 0 while absent
+	MAC       MAC             `json:"mac"`                //
+	Medium    string          `json:"medium"`             // "ethernet", "token-ring", "arcnet"
+	MTU       int             `json:"mtu"`                // bytes
+	Datapath  string          `json:"datapath"`           // "kernel", "tun", "observe"
+	State     string          `json:"state"`              // "absent", "up", "down", "failed"
+	ARP       string          `json:"arp"`                // "on", "static", "off"
+	Guarded   bool            `json:"guarded"`            // the kernel's own ARP is kept silent
+	Since     time.Time       `json:"since,omitzero"`     // when it was taken over
+	Error     string          `json:"error,omitempty"`    // why the state is "failed"
+	Warnings  []string        `json:"warnings,omitempty"` // what will break ARP here, with the remedy
+	Addresses []InterfaceAddr `json:"addresses"`
+	Entries   int             `json:"entries"` // ARP entries on it
+}
+
+// InterfaceAddr is an own address of an interface.
+type InterfaceAddr struct {
+	Prefix netip.Prefix `json:"prefix"` // the address and the length of its network
+	State  string       `json:"state"`  // "verified"; detection of duplicates adds its own
+}
+
+// Interfaces is the body of GET /v1/interfaces.
+type Interfaces struct {
+	Interfaces []Interface `json:"interfaces"`
+}
+
+// ReloadResult is the body of POST /v1/reload: one line for each thing that
+// changed.
+type ReloadResult struct {
+	Changes []string `json:"changes"`
+}
