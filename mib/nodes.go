@@ -13,46 +13,72 @@ const (
 // integers in which the Linux kernel keeps neighbour times: 24 days.
 const maxSeconds = 2_147_483
 
-// tunables is INTERFACES section 4. Names, defaults and meanings of the first
-// branch are FreeBSD's, from arp(4); FreeBSD checks no range but that of
-// garp_rexmit_count, so that the others are ours, with the reason at the line.
-// Defaults and ranges of the second branch are Solaris', from its ip_tunables.c
-// (C09: arp_*, R10: _arp_*), in its units.
-//
-// Timers and limits may be set for one interface; what is a matter of the whole
-// host, such as switches and the log level, may not.
+// tunables is INTERFACES section 4: name, default, least and greatest value,
+// description. Timers and limits may be set for one interface; what is a matter
+// of the whole host, the switches and the log level, may not.
 var tunables = []Node{
-	// Name, Default, Min, Max, Unit, PerInterface, ReadOnly, Description
-	{inet + "max_age", 1200, 1, maxSeconds, Seconds, true, false, "lifetime of a validated entry"},                                             // arp(4)
-	{inet + "maxtries", 5, 1, 255, Number, true, false, "requests without an answer before a host is considered down"},                         // arp(4); one a second: 255 are 4 minutes
-	{inet + "useloopback", 1, 0, 1, Number, false, false, "traffic to an own address goes through the loopback interface"},                     // arp(4)
-	{inet + "proxyall", 0, 0, 1, Number, false, false, "answer for every host reachable through another interface"},                            // arp(4)
-	{inet + "proxy_probes", 0, 0, 1, Number, false, false, "prefix rules and proxyall answer probes (sender 0.0.0.0) too"},                     // ours; 1 is FreeBSD's behaviour
-	{inet + "log_arp_wrong_iface", 1, 0, 1, Number, false, false, "log a claim on one interface to an address of another"},                     // arp(4)
-	{inet + "log_arp_movements", 1, 0, 1, Number, false, false, "log an address that gets another link-layer address"},                         // arp(4)
-	{inet + "log_arp_permanent_modify", 1, 0, 1, Number, false, false, "log a claim against a permanent entry"},                                // arp(4)
-	{inet + "wait", 20, 1, maxSeconds, Seconds, true, false, "lifetime of an unanswered entry after its last request"},                         // FreeBSD r215207
-	{inet + "maxhold", 1, 1, 4096, Number, true, false, "packets held for an unresolved host; the newest are kept"},                            // FreeBSD r215207; 4096 full frames are 6 MB a host
-	{inet + "allow_multicast", 0, 0, 1, Number, false, false, "accept a multicast link-layer address of a sender"},                             // arp(4) of FreeBSD 10
-	{inet + "max_log_per_second", 1, 0, 1000, Number, true, false, "diagnostics a second of one kind about one address; 0: none"},              // arp(4) of FreeBSD 10; 1000: no flood of the log
-	{inet + "garp_rexmit_count", 0, 0, 16, Number, true, false, "announcements after the first, at doubling intervals"},                        // FreeBSD r306577, default and range
-	{inet + "max_entries", 65536, 1, 1 << 24, Number, true, false, "dynamic entries of an interface"},                                          // ours; 2^24: the hosts of a /8
-	{inet + "unarp", 0, 0, 1, Number, false, false, "remove an entry when its owner says so (RFC 1868)"},                                       // ours
-	{link + "log_level", 6, 0, 7, Number, false, false, "syslog severity up to which diagnostics are shown"},                                   // FreeBSD; RFC 5424 section 6.2.1
-	{link + "probe_delay", 1000, 0, 20000, Milliseconds, true, false, "greatest random delay before the first probe of an address"},            // arp_probe_delay
-	{link + "probe_interval", 1500, 10, 20000, Milliseconds, true, false, "time between probes, and after the last"},                           // arp_probe_interval
-	{link + "probe_count", 3, 0, 20, Number, true, false, "probes before an address is used; 0: no probing"},                                   // arp_probe_count
-	{link + "fastprobe_delay", 100, 0, 20000, Milliseconds, true, false, "probe_delay where the driver reports link changes"},                  // arp_fastprobe_delay
-	{link + "fastprobe_interval", 150, 10, 20000, Milliseconds, true, false, "probe_interval where the driver reports link changes"},           // arp_fastprobe_interval
-	{link + "fastprobe_count", 3, 0, 20, Number, true, false, "probe_count where the driver reports link changes; 0: no probing"},              // arp_fastprobe_count
-	{link + "publish_interval", 2000, 1000, 20000, Milliseconds, true, false, "time between announcements of a new address"},                   // arp_publish_interval
-	{link + "publish_count", 5, 1, 20, Number, true, false, "announcements of a new address"},                                                  // arp_publish_count
-	{link + "defend_interval", 300000, 0, 3600000, Milliseconds, true, false, "time between periodic announcements of an address; 0: none"},    // arp_defend_interval
-	{link + "defend_rate", 100, 0, 20000, Number, true, false, "periodic announcements of an interface in defend_period; 0: none"},             // arp_defend_rate
-	{link + "defend_period", 3600, 5, 86400, Seconds, true, false, "time that defend_rate counts for"},                                         // arp_defend_period
-	{link + "broadcast_interval", 15000, 0, 3600000, Milliseconds, true, false, "time for which one reply for an address at most is broadcast"}, // arp_broadcast_interval
-	{link + "dup_recovery", 300000, 0, 3600000, Milliseconds, true, false, "time between tries to use a duplicate address again; 0: never"},    // _dup_recovery
-	{link + "max_defend", 3, 0, 1000, Number, true, false, "conflicts in which an address is defended before it is given up"},                  // _max_defend
-	{link + "max_temp_defend", 1, 0, 1000, Number, true, false, "max_defend for DHCP and temporary addresses"},                                 // _max_temp_defend
-	{link + "conflict_window", 30, 0, 999999, Seconds, true, false, "time after which a conflict no longer counts for the next"},               // _defend_interval of the IP side
+	// FreeBSD's, from arp(4) and if_ether.c. FreeBSD checks no range but that of
+	// garp_rexmit_count (r306577); the reason for ours is at the line.
+	seconds(inet+"max_age", 1200, 1, maxSeconds, "lifetime of a validated entry"),
+	number(inet+"maxtries", 5, 1, 255, "requests without an answer before a host is considered down"), // one a second: 4 minutes
+	toggle(inet+"useloopback", 1, "traffic to an own address goes through the loopback interface"),
+	toggle(inet+"proxyall", 0, "answer for every host reachable through another interface"),
+	toggle(inet+"log_arp_wrong_iface", 1, "log a claim on one interface to an address of another"),
+	toggle(inet+"log_arp_movements", 1, "log an address that gets another link-layer address"),
+	toggle(inet+"log_arp_permanent_modify", 1, "log a claim against a permanent entry"),
+	seconds(inet+"wait", 20, 1, maxSeconds, "lifetime of an unanswered entry after its last request"),
+	number(inet+"maxhold", 1, 1, 4096, "packets held for an unresolved host; the newest are kept"), // 4096 of 1500 bytes: 6 MB a host
+	toggle(inet+"allow_multicast", 0, "accept a multicast link-layer address of a sender"),
+	number(inet+"max_log_per_second", 1, 0, 1000, "diagnostics a second of one kind about one address; 0: none"), // beyond it is no limit
+	number(inet+"garp_rexmit_count", 0, 0, 16, "announcements after the first, at doubling intervals"),
+	{Name: link + "log_level", Default: 6, Min: 0, Max: 7, Description: "syslog severity up to which diagnostics are shown"}, // RFC 5424 section 6.2.1
+
+	// Ours.
+	toggle(inet+"proxy_probes", 0, "prefix rules and proxyall answer probes (sender 0.0.0.0) too"), // FreeBSD always does
+	number(inet+"max_entries", 65_536, 1, 1<<24, "dynamic entries of an interface"),                // 2^24: the hosts of a /8
+	toggle(inet+"unarp", 0, "remove an entry when its owner says so"),                              // RFC 1868
+
+	// Solaris' arp_* of ndd(8), in ip_tunables.c _arp_*; same defaults and ranges.
+	milliseconds(link+"probe_delay", 1000, 0, 20_000, "greatest random delay before the first probe of an address"),
+	milliseconds(link+"probe_interval", 1500, 10, 20_000, "time between probes, and after the last"),
+	number(link+"probe_count", 3, 0, 20, "probes before an address is used; 0: no probing"),
+	milliseconds(link+"fastprobe_delay", 100, 0, 20_000, "probe_delay where the driver reports link changes"),
+	milliseconds(link+"fastprobe_interval", 150, 10, 20_000, "probe_interval where the driver reports link changes"),
+	number(link+"fastprobe_count", 3, 0, 20, "probe_count where the driver reports link changes; 0: no probing"),
+	milliseconds(link+"publish_interval", 2000, 1000, 20_000, "time between announcements of a new address"),
+	number(link+"publish_count", 5, 1, 20, "announcements of a new address"),
+	milliseconds(link+"defend_interval", 300_000, 0, 3_600_000, "time between periodic announcements of an address; 0: none"),
+	number(link+"defend_rate", 100, 0, 20_000, "periodic announcements of an interface in defend_period; 0: none"),
+	seconds(link+"defend_period", 3600, 5, 86_400, "time that defend_rate counts for"),
+	milliseconds(link+"broadcast_interval", 15_000, 0, 3_600_000, "time in which one reply for an address at most is broadcast"), // _dad_announce_interval
+
+	// Solaris' of its IP module, in ip_tunables.c with _ before the name.
+	milliseconds(link+"dup_recovery", 300_000, 0, 3_600_000, "time between tries to use a duplicate address again; 0: never"),
+	number(link+"max_defend", 3, 0, 1000, "conflicts in which an address is defended before it is given up"),
+	number(link+"max_temp_defend", 1, 0, 1000, "max_defend for DHCP and temporary addresses"),
+	seconds(link+"conflict_window", 30, 0, 999_999, "time after which a conflict no longer counts for the next"), // _defend_interval
+}
+
+// toggle is a switch of the whole host.
+func toggle(name string, def int64, description string) Node {
+	return Node{Name: name, Default: def, Min: 0, Max: 1, Description: description}
+}
+
+// number is a limit of an interface.
+func number(name string, def, least, greatest int64, description string) Node {
+	return Node{Name: name, Default: def, Min: least, Max: greatest, PerInterface: true, Description: description}
+}
+
+// seconds is a timer of an interface.
+func seconds(name string, def, least, greatest int64, description string) Node {
+	n := number(name, def, least, greatest, description)
+	n.Unit = Seconds
+	return n
+}
+
+// milliseconds is a timer of an interface.
+func milliseconds(name string, def, least, greatest int64, description string) Node {
+	n := number(name, def, least, greatest, description)
+	n.Unit = Milliseconds
+	return n
 }
