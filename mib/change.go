@@ -13,7 +13,8 @@ type Change struct {
 	IsSet     bool   // whether New was set there: false after a reset
 }
 
-// OnChange makes f be called after every change from now on. Calls come one at a
+// OnChange makes f be called after every change from now on; that a value is set
+// or reset which is the same as before is a change too. Calls come one at a
 // time, in the order of the changes and without a lock, so that f may use the
 // tree, though what it reads there may be newer than its argument. They are made
 // by the goroutine that changes something: [Tree.Set] has called f when it
@@ -58,21 +59,36 @@ func (n *notifier) add(c Change) {
 
 // deliver calls the subscribers with what is pending, if nobody does already.
 func (n *notifier) deliver() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.delivering {
+	if !n.begin() {
 		return
 	}
-	n.delivering = true
-	for len(n.pending) > 0 {
-		c := n.pending[0]
-		n.pending = n.pending[1:]
-		subscribers := n.subscribers
-		n.mu.Unlock()
+	for c, subscribers, ok := n.next(); ok; c, subscribers, ok = n.next() {
 		for _, s := range subscribers {
 			s.call(c)
 		}
-		n.mu.Lock()
 	}
-	n.delivering = false
+}
+
+// begin reports whether the caller is the one to deliver.
+func (n *notifier) begin() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.delivering {
+		return false
+	}
+	n.delivering = true
+	return true
+}
+
+// next returns the oldest pending change and those to call. If there is none it
+// returns false, and the caller no longer delivers.
+func (n *notifier) next() (c Change, subscribers []*subscriber, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.pending) == 0 {
+		n.delivering = false
+		return Change{}, nil, false
+	}
+	c, n.pending = n.pending[0], n.pending[1:]
+	return c, n.subscribers, true
 }

@@ -1,31 +1,41 @@
 package mib
 
 import (
+	"cmp"
 	"iter"
 	"strings"
 )
 
-// nearest returns the name that the writer of the unknown name most likely
-// meant, or "" if none is similar. A last part alone, such as max_age, means the
-// full name; else up to a fifth of the characters may be wrong.
+// nearest returns the name that the writer of an unknown name most likely meant,
+// or "" if none is similar. What counts is the part after the last dot, so that
+// max_age is near its full name; a third of it may be wrong. Among equals it is
+// the name that is nearest as a whole, then the first.
 func nearest(unknown string, names iter.Seq[string]) string {
-	best, bestDistance := "", len(unknown)/5+1
+	part := lastPart(unknown)
+	allowed := max(1, len(part)/3)
+	type candidate struct {
+		name        string
+		last, whole int // distances of the last part and of the whole name
+	}
+	var best candidate
 	for name := range names {
-		if unknown != "" && strings.HasSuffix(name, "."+unknown) {
-			return name
+		c := candidate{name, distance(part, lastPart(name)), distance(unknown, name)}
+		if c.last > allowed {
+			continue
 		}
-		d := distance(unknown, name)
-		if d < bestDistance || d == bestDistance && best != "" && name < best { // the order of names is random
-			best, bestDistance = name, d
+		if best.name == "" || cmp.Or(cmp.Compare(c.last, best.last), cmp.Compare(c.whole, best.whole), cmp.Compare(c.name, best.name)) < 0 {
+			best = c
 		}
 	}
-	return best
+	return best.name
 }
 
-// distance returns the number of bytes to insert, delete or replace that turn a
-// into b (Levenshtein).
+func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+
+// distance returns how many bytes to insert, delete or replace turn a into b
+// (Levenshtein).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1) // distances of the part of a seen so far to every beginning of b
+	row := make([]int, len(b)+1) // from the part of a seen so far to every beginning of b
 	for j := range row {
 		row[j] = j
 	}

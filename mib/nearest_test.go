@@ -1,0 +1,53 @@
+package mib
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestNearest(t *testing.T) {
+	names := []string{
+		"net.link.ether.arp.max_defend", "net.link.ether.arp.stats.wait",
+		"net.link.ether.inet.max_age", "net.link.ether.inet.maxhold", "net.link.ether.inet.wait",
+	}
+	for unknown, want := range map[string]string{
+		"max_age":                     "net.link.ether.inet.max_age",
+		"maxage":                      "net.link.ether.inet.max_age",
+		"net.link.ether.arp.max_age":  "net.link.ether.inet.max_age",
+		"net.link.ether.inet.maxhlod": "net.link.ether.inet.maxhold",
+		"net.link.ether.inet.wiat":    "",                         // two of four are wrong
+		"net.link.ether.inet.wai":     "net.link.ether.inet.wait", // nearer than that of stats
+		"net.link.ether.inet.foo":     "",
+		"net.link.ether.inet":         "",
+		"net.link.ether.inet.":        "",
+		"":                            "",
+	} {
+		for range 2 { // whatever the order
+			slices.Reverse(names)
+			if got := nearest(unknown, slices.Values(names)); got != want {
+				t.Errorf("nearest(%q) = %q, want %q", unknown, got, want)
+			}
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0},
+		{"", "abc", 3},
+		{"abc", "abc", 0},
+		{"kitten", "sitting", 3},
+		{"flaw", "lawn", 2},
+		{"max_age", "maxage", 1},
+	} {
+		if got := distance(tt.a, tt.b); got != tt.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+		if got := distance(tt.b, tt.a); got != tt.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", tt.b, tt.a, got, tt.want)
+		}
+	}
+}
