@@ -1,0 +1,64 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// check notes what contradicts itself across the sections of c.
+func (r *reader) check(c Config) {
+	r.checkEntries(c)
+	r.checkDatapaths(c)
+}
+
+// checkEntries looks for entries of own addresses, for pairs of entries that may
+// be about the same interface, and for link-layer addresses of another medium.
+func (r *reader) checkEntries(c Config) {
+	anywhere := make(map[string]int) // line of the entry by route, by host
+	for _, e := range c.Entries {
+		if e.Interface == "" {
+			anywhere[e.Host.String()] = e.Line
+		}
+	}
+	for _, e := range c.Entries {
+		at := &place{line: e.Line, column: 1}
+		host := e.Host.String()
+		if own := r.claims[claim{"address", host}]; own != nil && e.Host.IsValid() {
+			r.problem(at, fmt.Sprintf("arp.host: %s is an own address, see line %d", host, own.line))
+		}
+		if line, ok := anywhere[host]; ok && e.Interface != "" && e.Host.IsValid() {
+			r.problem(at, fmt.Sprintf("arp.host: %s is in line %d without an interface: name it in both", host, line))
+		}
+		if want := c.addrLen(e.Interface); e.Ether.IsValid() && e.Ether.Len() != want {
+			r.problem(at, fmt.Sprintf("arp.ether: %v has %d bytes, the interface's addresses have %d", e.Ether, e.Ether.Len(), want))
+		}
+	}
+}
+
+// addrLen returns the bytes of a link-layer address on the interface.
+func (c Config) addrLen(ifname string) int {
+	if i, ok := c.Match(ifname); ok && i.Datapath == TUN {
+		return i.Medium.addrLen()
+	}
+	return Ethernet.addrLen()
+}
+
+// checkDatapaths looks for interfaces that are to be used in two ways at once.
+func (r *reader) checkDatapaths(c Config) {
+	for _, i := range c.Interfaces {
+		at := &place{line: i.Line, column: 1}
+		if member := r.claims[claim{"group member", i.Name}]; member != nil && i.Datapath != Kernel {
+			r.problem(at, fmt.Sprintf("interface.datapath: %s is a group member in line %d, which needs %q", i.Name, member.line, Kernel))
+		}
+		kind, port, _ := strings.Cut(i.Port, ":")
+		if i.Datapath != TUN || kind == "cable" || port == "" {
+			continue
+		}
+		r.once(at, "port", port)
+		for _, other := range c.Interfaces {
+			if other.Name == port {
+				r.problem(at, fmt.Sprintf("interface.port: %s is an interface of its own in line %d", port, other.Line))
+			}
+		}
+	}
+}
