@@ -1,0 +1,33 @@
+// Package guard silences the kernel's own ARP on chosen interfaces while isat
+// speaks ARP there, and gives it its voice back by itself if isat dies or hangs.
+//
+// The guard is one nftables table of family arp:
+//
+//	table arp isat {                      # flags owner
+//	        set guarded { type ifname; timeout 3s; }
+//	        chain input {
+//	                type filter hook input priority filter; policy accept;
+//	                iifname @guarded counter drop
+//	        }
+//	        chain output {
+//	                type filter hook output priority filter; policy accept;
+//	                oifname @guarded counter drop
+//	        }
+//	}
+//
+// Two things end it without a line of isat being run:
+//
+//   - The table has an owner, the netlink socket that made it. The kernel deletes
+//     the table when that socket closes, and the socket closes when the process
+//     dies, by SIGKILL too. Nobody else can change, flush or delete the table.
+//   - The elements of the set time out after [Timeout]. Whoever proves that the
+//     engine makes progress refreshes them; if the process hangs or is stopped, the
+//     set is empty after that time.
+//
+// AF_PACKET sockets see received frames before these hooks and send without
+// passing them, so isat's own ARP is not affected. Neither are interfaces that
+// are not in the set. A port of a bridge, bond or team is not guarded by its own
+// name: the kernel's ARP runs on the master.
+//
+// The package works on Linux, 5.12 or newer, only.
+package guard
