@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func counters(t *testing.T, g *guard.Guard) guard.Counters {
 	return c
 }
 
-// refreshing keeps e0 guarded until the test or stop ends it.
+// refreshing keeps e0 guarded until the end of the test, or until stop.
 func refreshing(t *testing.T, g *guard.Guard, every time.Duration) (stop func()) {
 	t.Helper()
 	refresh(t, g, "e0")
@@ -68,10 +69,12 @@ func refreshing(t *testing.T, g *guard.Guard, every time.Duration) (stop func())
 			}
 		}
 	}()
-	return func() {
+	stop = sync.OnceFunc(func() {
 		close(done)
 		<-ended
-	}
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // within polls until it holds.
@@ -87,8 +90,7 @@ func within(t *testing.T, what string, holds func() bool) {
 func TestKernelNeitherAnswersNorAsks(t *testing.T) {
 	l := newLAN(t)
 	g := open(t, l.host)
-	stop := refreshing(t, g, time.Second)
-	defer stop()
+	refreshing(t, g, time.Second)
 
 	// Inbound: the kernel drops each request, and isat's socket has it.
 	const requests = 20
