@@ -13,8 +13,6 @@ import (
 	"github.com/isat-project/isat/internal/rtnl"
 )
 
-var errClosed = net.ErrClosed
-
 // quiet is how long a test waits to see that nothing comes. It can be too short
 // to catch a fault on a loaded machine, never too long for right code.
 const quiet = 300 * time.Millisecond
@@ -102,21 +100,20 @@ func TestOwnWritesAreNotSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	changes.SetDeadline(soon())
-	batch, err := changes.Receive()
+	batch, err := receiveNeighbours(t, changes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(batch) != 2 {
 		t.Fatalf("%d changes, want two: %+v", len(batch), batch)
 	}
-	n, ok := batch[0].(rtnl.NeighbourChange)
-	if !ok || n.Neighbour.IP != address("192.0.2.9") || n.PortID != other.PortID() || n.Deleted || n.Neighbour.Protocol != rtnl.ProtocolISAT {
+	n := batch[0]
+	if n.Neighbour.IP != address("192.0.2.9") || n.PortID != other.PortID() || n.Deleted || n.Neighbour.Protocol != rtnl.ProtocolISAT {
 		t.Errorf("first change is %+v, want the other's write", batch[0])
 	}
 	// Of a deletion the FAILED before it is filtered; the end of it is the kernel's.
-	n, ok = batch[1].(rtnl.NeighbourChange)
-	if !ok || n.Neighbour.IP != address("192.0.2.8") || n.PortID != 0 || !n.Deleted {
+	n = batch[1]
+	if n.Neighbour.IP != address("192.0.2.8") || n.PortID != 0 || !n.Deleted {
 		t.Errorf("second change is %+v, want the deletion with port id 0", batch[1])
 	}
 }
@@ -186,14 +183,13 @@ func TestOverrun(t *testing.T) {
 	if err := c.WriteNeighbours(ops); err != nil {
 		t.Fatal(err)
 	}
-	changes.SetDeadline(soon())
-	batch, err := changes.Receive()
+	batch, err := receiveNeighbours(t, changes)
 	if !errors.Is(err, rtnl.ErrOverrun) || len(batch) >= len(ops) {
 		t.Fatalf("batch of %d, %v, want ErrOverrun and some of %d", len(batch), err, len(ops))
 	}
-	for i, ch := range batch {
-		if n, ok := ch.(rtnl.NeighbourChange); !ok || n.Neighbour.IP != nth(i) {
-			t.Errorf("change %d before the overrun is %+v, want %v", i, ch, nth(i))
+	for i, n := range batch {
+		if n.Neighbour.IP != nth(i) {
+			t.Errorf("change %d before the overrun is %+v, want %v", i, n, nth(i))
 		}
 	}
 	// Nothing older comes once the overrun has been told, and the socket works.
@@ -201,8 +197,8 @@ func TestOverrun(t *testing.T) {
 	if err := c.WriteNeighbours([]rtnl.NeighbourOp{last}); err != nil {
 		t.Fatal(err)
 	}
-	batch, err = changes.Receive()
-	if err != nil || len(batch) != 1 || batch[0].(rtnl.NeighbourChange).Neighbour.IP != last.IP {
+	batch, err = receiveNeighbours(t, changes)
+	if err != nil || len(batch) != 1 || batch[0].Neighbour.IP != last.IP {
 		t.Errorf("after the overrun %+v, %v, want the write of %v alone", batch, err, last.IP)
 	}
 }
@@ -242,7 +238,14 @@ func TestCloseWakesReader(t *testing.T) {
 	misses, changes := dialMisses(t, rtnl.Config{}), dialChanges(t, rtnl.Config{})
 	errs := make(chan error, 2)
 	go func() { _, err := misses.Receive(); errs <- err }()
-	go func() { _, err := changes.Receive(); errs <- err }()
+	go func() {
+		for {
+			if _, err := changes.Receive(); err != nil {
+				errs <- err
+				return
+			}
+		}
+	}()
 	time.Sleep(50 * time.Millisecond) // so that they wait; sooner must do too
 	misses.Close()
 	changes.Close()

@@ -5,6 +5,7 @@ package rtnl_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -312,7 +313,7 @@ func TestClosedAndForeignNamespace(t *testing.T) {
 		t.Errorf("a link that is not there: %v, want ENODEV", err)
 	}
 	c.Close()
-	if _, err := c.Links(); !errors.Is(err, errClosed) {
+	if _, err := c.Links(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v, want net.ErrClosed", err)
 	}
 }

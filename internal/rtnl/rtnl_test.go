@@ -94,6 +94,14 @@ func enter(t testing.TB) (e0 int) {
 	ip(t, "link", "set", "e1", "up")
 	ip(t, "link", "set", "e0", "up")
 	ip(t, "address", "add", "192.0.2.1/24", "dev", "e0")
+	for _, name := range []string{"e0", "e1"} { // else notifications of it come later
+		for deadline := soon(); ipJSON(t, "link", "show", name)[0]["operstate"] != "UP"; {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not come up", name)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
 	i, err := net.InterfaceByName("e0")
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +137,25 @@ func dialChanges(t testing.TB, c rtnl.Config, own ...uint32) *rtnl.Changes {
 	}
 	t.Cleanup(func() { m.Close() })
 	return m
+}
+
+// receiveNeighbours returns the first batch that has changes of neighbours, without
+// others: at any time the kernel may tell of a link.
+func receiveNeighbours(t testing.TB, m *rtnl.Changes) ([]rtnl.NeighbourChange, error) {
+	t.Helper()
+	m.SetDeadline(soon())
+	for {
+		batch, err := m.Receive()
+		var some []rtnl.NeighbourChange
+		for _, c := range batch {
+			if n, ok := c.(rtnl.NeighbourChange); ok {
+				some = append(some, n)
+			}
+		}
+		if err != nil || len(some) > 0 {
+			return some, err
+		}
+	}
 }
 
 // send sends a datagram to the discard port of an address. The socket is of the
