@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// pageSize is how many entries [Client.Entries] asks for at once: about half a
-// megabyte of JSON, so that the daemon never renders a whole large table.
-const pageSize = 1000
+// pageSize is how many entries [Client.Entries] asks for at once: about five
+// megabytes of JSON. Each page costs the daemon a look at its whole table, so that
+// small pages of a large table are slow.
+const pageSize = 1 << 14
 
 // Entries returns the entries that f selects, ordered by address and then by
 // interface. It reads page after page until f.Limit, or to the end if that is 0.

@@ -25,8 +25,10 @@ type Event struct {
 }
 
 // EventLost is the type of the event that takes the place of events the daemon
-// no longer has: Count of them, or an unknown number if Count is 0, which is so
-// after a restart. Its Seq is that of the last of them (0 after a restart).
+// no longer has: Count of them. Its Seq is that of the last of them, so that
+// reading on from there misses nothing more. After a restart of the daemon Count
+// tells of those of the new instance only; how many of the old one were missed
+// nobody knows, and Message says so.
 const EventLost = "lost"
 
 // Position returns where e is in the stream; the stream after it goes on with
@@ -36,18 +38,18 @@ func (e Event) Position() Position { return Position{e.Instance, e.Seq} }
 // Position is a place in the event stream: after event Seq of a daemon's
 // Instance. The zero Position means "now".
 type Position struct {
-	Instance string // without ':'; not empty but in the zero Position
+	Instance string // empty in the zero Position only
 	Seq      uint64 // 0 is before the first event
 }
 
 // ParsePosition reads the form of [Position.String]; the empty text is an error.
 func ParsePosition(s string) (Position, error) {
-	instance, number, ok := strings.Cut(s, ":")
-	seq, err := strconv.ParseUint(number, 10, 64)
-	if !ok || instance == "" || err != nil {
-		return Position{}, fmt.Errorf("position %q: want INSTANCE:SEQ, as events have it", s)
+	i := strings.LastIndexByte(s, ':')
+	seq, err := strconv.ParseUint(s[i+1:], 10, 64)
+	if i <= 0 || err != nil {
+		return Position{}, fmt.Errorf("position %q: want INSTANCE:SEQ, such as 5f1e0c2a:17", s)
 	}
-	return Position{instance, seq}, nil
+	return Position{s[:i], seq}, nil
 }
 
 // String returns the form "INSTANCE:SEQ", "" for the zero Position.

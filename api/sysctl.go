@@ -9,9 +9,9 @@ type SysctlNode struct {
 	Default     int64  `json:"default"`
 	Min         int64  `json:"min"`
 	Max         int64  `json:"max"`
-	Unit        string `json:"unit,omitempty"` // "s", "ms", "" for a plain number
+	Unit        string `json:"unit,omitempty"` // "seconds", "milliseconds", "" for a plain number
 	ReadOnly    bool   `json:"readonly"`
-	Overridden  bool   `json:"overridden"` // the interface has a value of its own
+	IsSet       bool   `json:"is_set"` // somebody chose this value, for the host or for just this interface
 	Description string `json:"description"`
 }
 
