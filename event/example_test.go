@@ -42,10 +42,10 @@ func ExampleRing_ReaderSince() {
 	}
 	reader := ring.ReaderSince(since)
 	for e, ok := reader.TryNext(); ok; e, ok = reader.TryNext() {
-		fmt.Println(e.Seq, e.Type, e.Message)
+		fmt.Printf("%d %v %q\n", e.Seq, e.Type, e.Message)
 	}
 	// Output:
-	// 3 lost arp: 2 events are no longer kept
-	// 4 added
-	// 5 added
+	// 3 lost "arp: 2 events are no longer kept"
+	// 4 added ""
+	// 5 added ""
 }
