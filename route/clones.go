@@ -8,191 +8,221 @@ import (
 	"sync/atomic"
 )
 
-// Clones are the host routes of one cloning [Network]: a hash table from an IPv4
-// address, as a [Key], to a [Slot]. Readers take no lock and do not allocate.
-// Made by [Table.Add]; clones are added and deleted by [Network.Clone] and
-// [Network.Remove].
+// Clones are the host routes of one cloning [Network]: a hash table whose keys are
+// IPv4 addresses, as [Key] gives them. Readers take no lock and do not allocate.
+// [Table.Add] makes it; [Network.Clone] and [Network.Remove] fill it.
 //
-// The slots lie flat in one array, found by linear probing. A reader may hold a
-// slot while the writer works, so a slot never changes its owner:
+// The slots lie in one array and are found by linear probing. A reader may hold
+// a slot while the writer works, so a slot never changes its owner:
 //
-//   - A slot is filled once. Its key is stored last, and never changes. Whatever
-//     word a reader finds in the slot of a key is a word of that key.
-//   - A deleted clone leaves its slot behind: key as before, word 0, entry nil.
-//     If the same address comes back it gets this slot again, no other can.
-//   - When too many slots are filled, or few are in use, the writer copies the
-//     clones to a new generation of the array and publishes that by one pointer.
-//     The old generation is never written again. A reader who is still in it sees
-//     the clones as they were at that moment, as if it had come a little earlier;
-//     it holds no slot for longer than one packet.
+//   - A slot is filled once. Its key never changes after that, so whatever word a
+//     reader finds in the slot of a key was published for that key.
+//   - A deleted clone leaves its slot behind: the key stays, the word is 0 and
+//     the entry nil. A clone of the same address gets this slot again, no other.
+//   - When too many slots are filled or too few in use, the writer copies the
+//     clones to a new generation of the array, leaves the deleted ones behind, and
+//     publishes it by one pointer. The old generation is never written again by
+//     the writer. A reader that is still in it sees the clones as they were, as
+//     if it had come a little earlier; it keeps no slot for the next packet.
 //
-// A use that is marked in the old generation after its slot was copied is lost. It
-// is evidence that an entry is worth a request before it expires, and the next
-// packet marks it again; a clone whose only packet in its whole last second is
-// this one expires and is resolved anew.
+// A mark of use that a reader sets in the old generation after its slot was copied
+// is lost. The mark decides whether an entry is asked for again before it expires,
+// and any packet sets it anew: what is lost is one packet's word in favour of an
+// entry which, if no other packet used it, is resolved again when it is next needed.
 type Clones[E any] struct {
 	current atomic.Pointer[generation[E]]
 	live    atomic.Int64 // clones
-	filled  int          // slots of current with a key; the writer's
+	filled  int          // slots of current that have a key; the writer's
 }
 
-// minSlots is the number of slots of an empty table: 256 bytes.
+// minSlots is the number of slots of an empty table.
 const minSlots = 8
 
-// generation is one array of slots. seed and mask never change.
+// generation is one array of slots. Its own fields never change.
 type generation[E any] struct {
-	seed  [2]uint64
-	mask  uint64
-	slots []Slot[E] // mask+1, a power of two, one of them with key 0 at least
+	seed   [2]uint64
+	mask   int
+	slots  []Slot // mask+1 of them, a power of two; one at least is not filled
+	owners []owner[E]
 }
 
-// newGeneration makes a generation with room for n clones, which fill half of it
-// at most.
+// newGeneration makes a generation in which n clones fill at most half.
 func newGeneration[E any](n int) *generation[E] {
-	size := max(minSlots, 1<<bits.Len(uint(2*n-1)))
-	if n == 0 {
-		size = minSlots
+	size := minSlots
+	for size < 2*n {
+		size *= 2
 	}
 	return &generation[E]{
-		seed:  [2]uint64{rand.Uint64(), rand.Uint64() | 1},
-		mask:  uint64(size - 1),
-		slots: make([]Slot[E], size),
+		seed:   [2]uint64{rand.Uint64(), rand.Uint64() | 1},
+		mask:   size - 1,
+		slots:  make([]Slot, size),
+		owners: make([]owner[E], size),
 	}
 }
 
 // home returns where the search for key begins. Whoever sends packets chooses the
-// addresses, so the place depends on two secret numbers, new in each generation:
-// the halves of key's 128-bit product are folded together (as in wyhash).
-func (g *generation[E]) home(key uint32) uint64 {
+// addresses, so this depends on two secret numbers, new in each generation: the
+// halves of the 128-bit product are folded together, as in wyhash.
+func (g *generation[E]) home(key uint32) int {
 	hi, lo := bits.Mul64(uint64(key)^g.seed[0], g.seed[1])
-	return (hi ^ lo) & g.mask
+	return int(hi^lo) & g.mask
 }
 
-// find returns the slot of key, nil if there is none.
-func (g *generation[E]) find(key uint32) *Slot[E] {
+// find returns the index of the slot of key, -1 if there is none.
+func (g *generation[E]) find(key uint32) int {
 	for i := g.home(key); ; i = (i + 1) & g.mask {
-		s := &g.slots[i&g.mask]
 		// One load decides: the writer may fill an empty slot at any moment.
-		switch s.key.Load() {
+		switch g.slots[i].key.Load() {
 		case 0:
-			return nil
+			return -1
 		case key:
-			return s
+			return i
 		}
 	}
 }
 
-// place returns the slot of key or, if there is none, the empty one where it
-// goes. Writer.
-func (g *generation[E]) place(key uint32) *Slot[E] {
+// place returns the index of the slot of key or, if there is none, of the empty
+// one where it goes. Writer.
+func (g *generation[E]) place(key uint32) int {
 	for i := g.home(key); ; i = (i + 1) & g.mask {
-		s := &g.slots[i&g.mask]
-		if k := s.key.Load(); k == key || k == 0 {
-			return s
+		if k := g.slots[i].key.Load(); k == key || k == 0 {
+			return i
 		}
 	}
+}
+
+// clone returns the clone in slot i, whose entry is nil if it is deleted.
+func (g *generation[E]) clone(i int) Clone[E] {
+	o := &g.owners[i]
+	return Clone[E]{entry: o.entry.Load(), flags: Flags(o.flags.Load())}
+}
+
+// fill puts a clone into slot i. The key comes last: it lets readers in. Writer.
+func (g *generation[E]) fill(i int, key uint32, c Clone[E], used uint32, word uint64) {
+	g.owners[i].flags.Store(uint32(c.flags))
+	g.owners[i].entry.Store(c.entry)
+	g.slots[i].used.Store(used)
+	g.slots[i].word.Store(word)
+	g.slots[i].key.Store(key)
 }
 
 // Find returns the slot of key, or nil if there is none. The clone may be deleted
-// at any moment, or be so already: then the slot's Word is 0 and its Entry nil.
-func (c *Clones[E]) Find(key uint32) *Slot[E] { return c.current.Load().find(key) }
+// at any moment, or be so already: then the slot's Word is 0.
+func (c *Clones[E]) Find(key uint32) *Slot {
+	g := c.current.Load()
+	if i := g.find(key); i >= 0 {
+		return &g.slots[i]
+	}
+	return nil
+}
+
+// Get returns the clone of key, and whether there is one.
+func (c *Clones[E]) Get(key uint32) (Clone[E], bool) {
+	g := c.current.Load()
+	if i := g.find(key); i >= 0 {
+		clone := g.clone(i)
+		return clone, clone.entry != nil
+	}
+	return Clone[E]{}, false
+}
 
 // Len returns the number of clones.
 func (c *Clones[E]) Len() int { return int(c.live.Load()) }
 
-// All iterates over the clones in no order. A clone that is there all the time
-// is given once; whether one is that comes or goes meanwhile is open, and the Entry of
-// one that went may be nil. The writer may change the table while it iterates.
-func (c *Clones[E]) All() iter.Seq2[netip.Addr, *Slot[E]] {
-	return func(yield func(netip.Addr, *Slot[E]) bool) {
+// All iterates over the clones, in no order. One that is there all the while is
+// given exactly once; one that comes or goes meanwhile may be given or not. The
+// writer may change the table from within the loop.
+func (c *Clones[E]) All() iter.Seq2[netip.Addr, Clone[E]] {
+	return func(yield func(netip.Addr, Clone[E]) bool) {
 		g := c.current.Load()
 		for i := range g.slots {
-			s := &g.slots[i]
-			if s.Entry() == nil {
-				continue
-			}
-			if !yield(address(s.key.Load()), s) {
-				return
+			// The entry first: it is stored before the key, and the key stays.
+			if clone := g.clone(i); clone.entry != nil {
+				if key := g.slots[i].key.Load(); key != 0 && !yield(address(key), clone) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// Publish gives readers word for the clone of key: whatever the read path needs
-// to know of it. It reports whether there is such a clone. Writer.
+// Publish gives readers word, whatever they need to know of the clone of key, and
+// reports whether there is such a clone. Writer.
 func (c *Clones[E]) Publish(key uint32, word uint64) bool {
-	s := c.Find(key)
-	if s == nil || s.Entry() == nil {
+	g := c.current.Load()
+	i := g.find(key)
+	if i < 0 || g.owners[i].entry.Load() == nil {
 		return false
 	}
-	s.word.Store(word)
+	g.slots[i].word.Store(word)
 	return true
 }
 
-// TakeUsed reports whether the clone of key was used since the last TakeUsed, or
-// since it was added, and forgets it. Writer.
+// TakeUsed reports whether the clone of key was used since it was added or since
+// the last TakeUsed, and forgets it. Writer.
 func (c *Clones[E]) TakeUsed(key uint32) bool {
 	s := c.Find(key)
 	return s != nil && s.used.Load() != 0 && s.used.Swap(0) != 0
 }
 
-// insert adds a clone; it reports false if there is one. Writer.
-func (c *Clones[E]) insert(key uint32, e *E, flags Flags) bool {
+// insert adds a clone; it reports false if there is one with the key. Writer.
+func (c *Clones[E]) insert(key uint32, clone Clone[E]) bool {
 	g := c.current.Load()
-	s := g.place(key)
-	if s.Entry() != nil {
+	i := g.place(key)
+	if g.owners[i].entry.Load() != nil {
 		return false
 	}
-	if s.key.Load() == 0 {
-		// A quarter of the slots stay empty, so that a search ends soon.
+	if g.slots[i].key.Load() == 0 {
+		// A quarter of the slots is never filled, so that a search ends soon.
 		if 4*(c.filled+1) > 3*len(g.slots) {
 			g = c.rebuild(c.Len() + 1)
-			s = g.place(key)
+			i = g.place(key)
 		}
 		c.filled++
 	}
-	s.used.Store(0)
-	s.flags.Store(uint32(flags))
-	s.entry.Store(e)
-	s.key.Store(key)
+	g.fill(i, key, clone, 0, 0)
 	c.live.Add(1)
 	return true
 }
 
-// remove deletes the clone of key and returns what it was, nil if there is none.
+// remove deletes the clone of key and returns it, and whether there was one.
 // Writer.
-func (c *Clones[E]) remove(key uint32) (*E, Flags) {
-	s := c.Find(key)
-	if s == nil {
-		return nil, 0
+func (c *Clones[E]) remove(key uint32) (Clone[E], bool) {
+	g := c.current.Load()
+	i := g.find(key)
+	if i < 0 || g.owners[i].entry.Load() == nil {
+		return Clone[E]{}, false
 	}
-	e := s.Entry()
-	if e == nil {
-		return nil, 0
-	}
-	s.word.Store(0)
-	s.entry.Store(nil)
-	c.live.Add(-1)
+	clone := g.clone(i)
+	g.owners[i].entry.Store(nil)
+	g.slots[i].word.Store(0)
 	// Give the memory back after many have gone, such as those of a scan.
-	if size := len(c.current.Load().slots); size > minSlots && 8*c.Len() < size {
-		c.rebuild(c.Len())
+	if n := int(c.live.Add(-1)); len(g.slots) > minSlots && 8*n < len(g.slots) {
+		c.rebuild(n)
 	}
-	return e, s.Flags()
+	return clone, true
 }
 
-// rebuild publishes a new generation with room for n clones, n being no fewer
-// than there are, and returns it. The clones of deleted slots stay behind. Writer.
+// setFlags gives the clone of key other flags, if there is one. Writer.
+func (c *Clones[E]) setFlags(key uint32, flags Flags) {
+	g := c.current.Load()
+	if i := g.find(key); i >= 0 {
+		g.owners[i].flags.Store(uint32(flags))
+	}
+}
+
+// rebuild publishes a new generation with room for n clones, n being no less than
+// their number, and returns it. Writer.
 func (c *Clones[E]) rebuild(n int) *generation[E] {
-	g := newGeneration[E](n)
+	old, g := c.current.Load(), newGeneration[E](n)
 	c.filled = 0
-	for addr, old := range c.All() {
-		key := Key(addr)
-		s := g.place(key)
-		s.used.Store(old.used.Load())
-		s.flags.Store(old.flags.Load())
-		s.entry.Store(old.Entry())
-		s.word.Store(old.Word())
-		s.key.Store(key)
+	for i := range old.slots {
+		clone, s := old.clone(i), &old.slots[i]
+		if clone.entry == nil {
+			continue
+		}
+		key := s.key.Load()
+		g.fill(g.place(key), key, clone, s.used.Load(), s.word.Load())
 		c.filled++
 	}
 	c.current.Store(g)

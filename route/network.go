@@ -92,99 +92,95 @@ func (n *Network[E]) Clones() *Clones[E] { return n.clones }
 // Static, and WasCloned unless own has Static). Readers find no word in it before
 // the first [Clones.Publish]. Reports Add. Writer.
 //
-// Errors are EINVAL if addr is not in n, is 0.0.0.0 or n is not cloning, EEXIST
-// if there is such a clone, and ENETUNREACH if n was deleted or another network
-// of the interface has a longer prefix with addr in it.
+// Errors are EINVAL if addr is not in n or is 0.0.0.0, if n is not cloning or e is
+// nil; EEXIST if there is such a clone; ENETUNREACH if n was deleted or another
+// network of the interface has a longer prefix with addr in it.
 func (n *Network[E]) Clone(addr netip.Addr, e *E, own Flags) error {
-	if err := n.clone(addr, e, own); err != nil {
+	c := Clone[E]{entry: e, flags: n.Flags.ofClone(own)}
+	if err := n.add(addr, c); err != nil {
 		return fmt.Errorf("adding host route %v to %v on interface %d: %w", addr, n.Prefix, n.Interface, err)
 	}
-	n.report(Add, addr, e, n.Flags.ofClone(own))
+	n.report(Add, addr, c)
 	return nil
 }
 
-func (n *Network[E]) clone(addr netip.Addr, e *E, own Flags) error {
+func (n *Network[E]) add(addr netip.Addr, c Clone[E]) error {
 	key := Key(addr)
-	if n.clones == nil || key == 0 || !n.Prefix.Contains(addr) {
+	if n.clones == nil || key == 0 || c.entry == nil || !n.Prefix.Contains(addr) {
 		return syscall.EINVAL
 	}
-	if e == nil {
-		return fmt.Errorf("no entry: %w", syscall.EINVAL)
-	}
-	// The clones of an address live in one network: the one that LookupOn gives.
+	// The clone of an address lives in one network, the one that LookupOn finds.
 	if m, ok := n.table.LookupOn(n.Interface, addr); !ok || m.clones != n.clones {
 		return syscall.ENETUNREACH
 	}
-	if !n.clones.insert(key, e, n.Flags.ofClone(own)) {
+	if !n.clones.insert(key, c) {
 		return syscall.EEXIST
 	}
 	return nil
 }
 
-// Remove deletes the host route of addr. Reports Delete. The error is ESRCH, as
+// Remove deletes the host route of addr and reports Delete. The error is ESRCH, as
 // of RTM_DELETE, if there is none. Writer.
 func (n *Network[E]) Remove(addr netip.Addr) error {
 	if n.clones != nil {
-		if e, flags := n.clones.remove(Key(addr)); e != nil {
-			n.report(Delete, addr, e, flags)
+		if c, ok := n.clones.remove(Key(addr)); ok {
+			n.report(Delete, addr, c)
 			return nil
 		}
 	}
 	return fmt.Errorf("deleting host route %v from %v on interface %d: %w", addr, n.Prefix, n.Interface, syscall.ESRCH)
 }
 
-// SetFlags gives the host route of addr other flags, as [Network.Clone] takes
-// them, and reports Change. It is how a link-layer address that was learned or
-// has moved is reported, too. The error is ESRCH if there is no such clone.
-// Writer.
-func (n *Network[E]) SetFlags(addr netip.Addr, own Flags) error {
-	if s := n.find(addr); s != nil {
-		s.flags.Store(uint32(n.Flags.ofClone(own)))
-		n.report(Change, addr, s.Entry(), s.Flags())
+// Change gives the host route of addr other flags of its own, as [Network.Clone]
+// takes them, and reports Change. With the flags it has, it only reports: that the
+// link-layer address was learned or has moved. The error is ESRCH if there is no
+// such clone. Writer.
+func (n *Network[E]) Change(addr netip.Addr, own Flags) error {
+	if c, ok := n.get(addr); ok {
+		c.flags = n.Flags.ofClone(own)
+		n.clones.setFlags(Key(addr), c.flags)
+		n.report(Change, addr, c)
 		return nil
 	}
 	return fmt.Errorf("changing host route %v of %v on interface %d: %w", addr, n.Prefix, n.Interface, syscall.ESRCH)
 }
 
-// Resolve reports that the link-layer address of the host route of addr is being
-// asked for. It does nothing if there is no such clone. Writer.
+// Resolve reports Resolve: the link-layer address of the host route of addr is
+// being asked for. It does nothing if there is no such clone. Writer.
 func (n *Network[E]) Resolve(addr netip.Addr) {
-	if s := n.find(addr); s != nil {
-		n.report(Resolve, addr, s.Entry(), s.Flags())
+	if c, ok := n.get(addr); ok {
+		n.report(Resolve, addr, c)
 	}
 }
 
-// find returns the slot of the clone of addr, nil if there is none. Writer.
-func (n *Network[E]) find(addr netip.Addr) *Slot[E] {
+// get returns the clone of addr, and whether there is one.
+func (n *Network[E]) get(addr netip.Addr) (Clone[E], bool) {
 	if n.clones == nil {
-		return nil
+		return Clone[E]{}, false
 	}
-	if s := n.clones.Find(Key(addr)); s != nil && s.Entry() != nil {
-		return s
-	}
-	return nil
+	return n.clones.Get(Key(addr))
 }
 
-// removeAll deletes the clones of n in p and reports each. Writer.
+// removeAll deletes the clones in p and reports each. Writer.
 func (n *Network[E]) removeAll(p netip.Prefix) {
 	if n.clones == nil {
 		return
 	}
 	for addr := range n.clones.All() {
 		if p.Contains(addr) {
-			e, flags := n.clones.remove(Key(addr))
-			n.report(Delete, addr, e, flags)
+			c, _ := n.clones.remove(Key(addr))
+			n.report(Delete, addr, c)
 		}
 	}
 }
 
 // report tells about the clone of addr.
-func (n *Network[E]) report(typ MessageType, addr netip.Addr, e *E, flags Flags) {
+func (n *Network[E]) report(typ MessageType, addr netip.Addr, c Clone[E]) {
 	n.table.notify(Message[E]{
 		Type:      typ,
 		Prefix:    netip.PrefixFrom(addr, addr.BitLen()),
 		Interface: n.Interface,
-		Flags:     flags,
-		Entry:     e,
+		Flags:     c.flags,
+		Entry:     c.entry,
 	})
 }

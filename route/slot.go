@@ -23,34 +23,49 @@ func address(key uint32) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// Slot is the place of one clone in its [Clones]. It has 32 bytes, so that two
-// fill a cache line and a lookup that hits reads one line. Readers get it from
-// [Clones.Find], use it at once and do not keep it: the clone moves to another
-// slot when the table is rebuilt.
-type Slot[E any] struct {
-	key   atomic.Uint32 // set once, when the slot is first filled; 0 = never filled
-	used  atomic.Uint32 // 1 = a reader used the clone since the last TakeUsed
-	word  atomic.Uint64 // what Publish was given; 0 = nothing
-	entry atomic.Pointer[E]
-	flags atomic.Uint32 // Flags of the clone
-	_     uint32
+// Slot is what readers see of one clone: four slots fill a cache line, and a
+// lookup that hits reads one line. It has no pointers, so that the garbage
+// collector does not read a million of them. Readers get it from [Clones.Find],
+// use it at once and do not keep it: the clone moves to another slot when its
+// table is rebuilt.
+type Slot struct {
+	key  atomic.Uint32 // set once, when the slot is first filled; 0 = not yet
+	used atomic.Uint32 // 1 = a reader used the clone since the last TakeUsed
+	word atomic.Uint64 // what Publish was given; 0 = nothing
 }
 
-// Word returns what was published for the clone last, 0 if nothing was or if the
+// Word returns what was published last for the clone, 0 if nothing was or if the
 // clone has been deleted.
-func (s *Slot[E]) Word() uint64 { return s.word.Load() }
-
-// Entry returns what the clone carries, nil if it has been deleted.
-func (s *Slot[E]) Entry() *E { return s.entry.Load() }
-
-// Flags returns the flags of the clone.
-func (s *Slot[E]) Flags() Flags { return Flags(s.flags.Load()) }
+func (s *Slot) Word() uint64 { return s.word.Load() }
 
 // MarkUsed notes for [Clones.TakeUsed] that the clone was used. It stores only if
 // the note is not there yet, so that readers on several processors share the
 // cache line.
-func (s *Slot[E]) MarkUsed() {
+func (s *Slot) MarkUsed() {
 	if s.used.Load() == 0 {
 		s.used.Store(1)
 	}
+}
+
+// Used reports whether the clone was used since it was added or since the last
+// [Clones.TakeUsed].
+func (s *Slot) Used() bool { return s.used.Load() != 0 }
+
+// Clone is a host route as listings and the writer see it: a value that does not
+// change any more. The zero Clone is none.
+type Clone[E any] struct {
+	entry *E
+	flags Flags
+}
+
+// Entry returns what the clone carries.
+func (c Clone[E]) Entry() *E { return c.entry }
+
+// Flags returns the flags of the clone, Up, Host and LLInfo included.
+func (c Clone[E]) Flags() Flags { return c.flags }
+
+// owner is the part of a clone that has no place in its Slot.
+type owner[E any] struct {
+	entry atomic.Pointer[E] // nil = deleted, or not yet filled
+	flags atomic.Uint32
 }
