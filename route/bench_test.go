@@ -108,7 +108,7 @@ func BenchmarkInsert(b *testing.B) {
 			for b.Loop() {
 				c := newClones[int]()
 				for i := range n {
-					c.insert(uint32(10<<24+i), Clone[int]{entry: e})
+					c.insert(uint32(10<<24+i), Clone[int]{Entry: e})
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/clone")

@@ -91,16 +91,16 @@ func (g *generation[E]) place(key uint32) int {
 	}
 }
 
-// clone returns the clone in slot i, whose entry is nil if it is deleted.
+// clone returns the clone in slot i, whose Entry is nil if it is deleted.
 func (g *generation[E]) clone(i int) Clone[E] {
 	o := &g.owners[i]
-	return Clone[E]{entry: o.entry.Load(), flags: Flags(o.flags.Load())}
+	return Clone[E]{Entry: o.entry.Load(), Flags: Flags(o.flags.Load())}
 }
 
 // fill puts a clone into slot i. The key comes last: it lets readers in. Writer.
 func (g *generation[E]) fill(i int, key uint32, c Clone[E], used uint32, word uint64) {
-	g.owners[i].flags.Store(uint32(c.flags))
-	g.owners[i].entry.Store(c.entry)
+	g.owners[i].flags.Store(uint32(c.Flags))
+	g.owners[i].entry.Store(c.Entry)
 	g.slots[i].used.Store(used)
 	g.slots[i].word.Store(word)
 	g.slots[i].key.Store(key)
@@ -121,7 +121,7 @@ func (c *Clones[E]) Get(key uint32) (Clone[E], bool) {
 	g := c.current.Load()
 	if i := g.find(key); i >= 0 {
 		clone := g.clone(i)
-		return clone, clone.entry != nil
+		return clone, clone.Entry != nil
 	}
 	return Clone[E]{}, false
 }
@@ -137,7 +137,7 @@ func (c *Clones[E]) All() iter.Seq2[netip.Addr, Clone[E]] {
 		g := c.current.Load()
 		for i := range g.slots {
 			// The entry first: it is stored before the key, and the key stays.
-			if clone := g.clone(i); clone.entry != nil {
+			if clone := g.clone(i); clone.Entry != nil {
 				if key := g.slots[i].key.Load(); key != 0 && !yield(address(key), clone) {
 					return
 				}
@@ -218,7 +218,7 @@ func (c *Clones[E]) rebuild(n int) *generation[E] {
 	c.filled = 0
 	for i := range old.slots {
 		clone, s := old.clone(i), &old.slots[i]
-		if clone.entry == nil {
+		if clone.Entry == nil {
 			continue
 		}
 		key := s.key.Load()

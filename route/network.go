@@ -96,7 +96,7 @@ func (n *Network[E]) Clones() *Clones[E] { return n.clones }
 // nil; EEXIST if there is such a clone; ENETUNREACH if n was deleted or another
 // network of the interface has a longer prefix with addr in it.
 func (n *Network[E]) Clone(addr netip.Addr, e *E, own Flags) error {
-	c := Clone[E]{entry: e, flags: n.Flags.ofClone(own)}
+	c := Clone[E]{Entry: e, Flags: n.Flags.ofClone(own)}
 	if err := n.add(addr, c); err != nil {
 		return fmt.Errorf("adding host route %v to %v on interface %d: %w", addr, n.Prefix, n.Interface, err)
 	}
@@ -106,7 +106,7 @@ func (n *Network[E]) Clone(addr netip.Addr, e *E, own Flags) error {
 
 func (n *Network[E]) add(addr netip.Addr, c Clone[E]) error {
 	key := Key(addr)
-	if n.clones == nil || key == 0 || c.entry == nil || !n.Prefix.Contains(addr) {
+	if n.clones == nil || key == 0 || c.Entry == nil || !n.Prefix.Contains(addr) {
 		return syscall.EINVAL
 	}
 	// The clone of an address lives in one network, the one that LookupOn finds.
@@ -137,8 +137,8 @@ func (n *Network[E]) Remove(addr netip.Addr) error {
 // such clone. Writer.
 func (n *Network[E]) Change(addr netip.Addr, own Flags) error {
 	if c, ok := n.get(addr); ok {
-		c.flags = n.Flags.ofClone(own)
-		n.clones.setFlags(Key(addr), c.flags)
+		c.Flags = n.Flags.ofClone(own)
+		n.clones.setFlags(Key(addr), c.Flags)
 		n.report(Change, addr, c)
 		return nil
 	}
@@ -180,7 +180,7 @@ func (n *Network[E]) report(typ MessageType, addr netip.Addr, c Clone[E]) {
 		Type:      typ,
 		Prefix:    netip.PrefixFrom(addr, addr.BitLen()),
 		Interface: n.Interface,
-		Flags:     c.flags,
-		Entry:     c.entry,
+		Flags:     c.Flags,
+		Entry:     c.Entry,
 	})
 }

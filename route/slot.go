@@ -51,18 +51,11 @@ func (s *Slot) MarkUsed() {
 // [Clones.TakeUsed].
 func (s *Slot) Used() bool { return s.used.Load() != 0 }
 
-// Clone is a host route as listings and the writer see it: a value that does not
-// change any more. The zero Clone is none.
+// Clone is a host route as listings and the writer see it.
 type Clone[E any] struct {
-	entry *E
-	flags Flags
+	Entry *E    // what it carries
+	Flags Flags // all of them, Up, Host and LLInfo included
 }
-
-// Entry returns what the clone carries.
-func (c Clone[E]) Entry() *E { return c.entry }
-
-// Flags returns the flags of the clone, Up, Host and LLInfo included.
-func (c Clone[E]) Flags() Flags { return c.flags }
 
 // owner is the part of a clone that has no place in its Slot.
 type owner[E any] struct {
