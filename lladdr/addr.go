@@ -14,6 +14,10 @@ import (
 // IP over InfiniBand (RFC 4391 section 9.1.1), the longest in use with ARP.
 const MaxLen = 20
 
+// maxTextLen is the length of the longest text form: three characters a byte,
+// without the last colon.
+const maxTextLen = 3*MaxLen - 1
+
 // Addr is a link-layer address of 0 to [MaxLen] bytes. It is a comparable value
 // of 21 bytes: == tells whether two addresses have the same length and bytes,
 // and it may be a map key. The zero Addr has no bytes and means "none"; an
@@ -56,8 +60,10 @@ func (a Addr) IsValid() bool { return a.n != 0 }
 // address of a request. It is true of the zero Addr too.
 func (a Addr) IsZero() bool { return a.b == [MaxLen]byte{} }
 
-// IsBroadcast reports whether a is the broadcast address of its length: all
-// ones, or the single byte 0 of ARCnet (RFC 1201 section 2.3).
+// IsBroadcast reports whether a is the broadcast address that the media with
+// addresses of its length share: all ones, or the single byte 0 of ARCnet (RFC
+// 1201). It does not know that of IP over InfiniBand, which names a partition
+// (RFC 4391 section 4).
 func (a Addr) IsBroadcast() bool {
 	if a.n == 1 {
 		return a.b[0] == 0
@@ -75,10 +81,12 @@ func (a Addr) IsBroadcast() bool {
 // other lengths, which have no such bit.
 func (a Addr) IsMulticast() bool { return a.n == 6 && a.b[0]&1 != 0 }
 
-// As6 returns the bytes of a six-byte address and true, else false.
+// As6 returns the bytes of a six-byte address and true, else zeros and false.
 func (a Addr) As6() (b [6]byte, ok bool) {
-	copy(b[:], a.b[:6])
-	return b, a.n == 6
+	if a.n != 6 {
+		return b, false
+	}
+	return [6]byte(a.b[:6]), true
 }
 
 // AppendBytes appends the bytes of a to dst and returns the extended slice.
@@ -164,7 +172,10 @@ func unhex(c byte) int {
 
 // String returns the form of FreeBSD's %D and of ip(8): two lower-case
 // hexadecimal digits a byte, ':' between. The zero Addr gives "".
-func (a Addr) String() string { return string(a.AppendTo(nil)) }
+func (a Addr) String() string {
+	var text [maxTextLen]byte // on the stack: the string is the only allocation
+	return string(a.AppendTo(text[:0]))
+}
 
 // AppendTo appends what [Addr.String] returns to dst.
 func (a Addr) AppendTo(dst []byte) []byte {
@@ -179,7 +190,9 @@ func (a Addr) AppendTo(dst []byte) []byte {
 }
 
 // MarshalText implements [encoding.TextMarshaler] with [Addr.String].
-func (a Addr) MarshalText() ([]byte, error) { return a.AppendTo(nil), nil }
+func (a Addr) MarshalText() ([]byte, error) {
+	return a.AppendTo(make([]byte, 0, maxTextLen)), nil
+}
 
 // UnmarshalText implements [encoding.TextUnmarshaler] with [Parse]; the empty
 // text gives the zero Addr.
