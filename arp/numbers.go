@@ -41,13 +41,14 @@ type HardwareType uint16
 const (
 	Ethernet   HardwareType = 1  // RFC 826
 	IEEE802    HardwareType = 6  // RFC 1042: Token Ring and other IEEE 802 networks
-	ARCnet     HardwareType = 7  // RFC 1201 section 3.2
-	FrameRelay HardwareType = 15 // RFC 1701
+	ARCnet     HardwareType = 7  // RFC 1201, and RFC 1051 before it
+	FrameRelay HardwareType = 15 // RFC 2427
 	IEEE1394   HardwareType = 24 // RFC 2734
 	InfiniBand HardwareType = 32 // RFC 4391
 )
 
-// String returns the name that arp(8) puts in brackets, or "hardware type N".
+// String returns the name that arp(8) puts in brackets or would, such as
+// "ethernet", or "hardware type N".
 func (t HardwareType) String() string {
 	switch t {
 	case Ethernet:

@@ -22,7 +22,10 @@ const HeaderLen = 8
 // ProtocolIPv4 is ar$pro of IPv4: its EtherType.
 const ProtocolIPv4 = 0x0800
 
-// Packet is an ARP packet: a comparable value. The zero Packet is no valid one.
+// Packet is an ARP packet: a comparable value. The zero Packet is not valid.
+//
+// [Parse] gives hardware addresses of one length and protocol addresses of one
+// length. Those who make a packet may leave the target hardware address out.
 type Packet struct {
 	HardwareType HardwareType // ar$hrd
 	ProtocolType uint16       // ar$pro, an EtherType
@@ -77,7 +80,8 @@ func Parse(b []byte) (Packet, error) {
 	return p, nil
 }
 
-// Len returns the length in bytes of p on the wire.
+// Len returns the length in bytes of p on the wire, of what [Packet.AppendTo]
+// appends.
 func (p Packet) Len() int {
 	return HeaderLen + 2*p.hardwareLen() + 2*p.SenderIP.BitLen()/8
 }
@@ -88,8 +92,12 @@ func (p Packet) hardwareLen() int { return max(p.SenderHW.Len(), p.TargetHW.Len(
 
 // AppendTo appends p as it is on the wire to dst and returns the extended slice.
 // A hardware address shorter than the other, the zero Addr in particular, is
-// filled with zeros. It panics if the two protocol addresses are not of one
-// family: no packet has such a form.
+// filled with zeros.
+//
+// Protocol addresses are taken as they are: an IPv4-mapped IPv6 address has 16
+// bytes, as in a packet that Parse got it from, and no zone is sent. AppendTo
+// panics if the two are not of the same length, 4 or 16 bytes: no packet has such
+// a form. So who takes addresses from elsewhere calls [netip.Addr.Unmap] first.
 func (p Packet) AppendTo(dst []byte) []byte {
 	if p.SenderIP.BitLen() != p.TargetIP.BitLen() || !p.SenderIP.IsValid() {
 		panic("arp: sender and target protocol addresses of different length")
@@ -128,10 +136,12 @@ func (p Packet) IsProbe() bool {
 	return p.Operation == Request && p.SenderIP.IsUnspecified()
 }
 
-// IsAnnouncement reports whether p is an announcement of RFC 5227 section 1.1,
-// also called gratuitous ARP: sender and target address are the same.
+// IsAnnouncement reports whether p is an announcement of RFC 5227 section 1.1, or
+// the same as a reply, which section 3 there finds in use: gratuitous ARP, where
+// sender and target address are the same.
 func (p Packet) IsAnnouncement() bool {
-	return p.SenderIP == p.TargetIP && !p.SenderIP.IsUnspecified()
+	return (p.Operation == Request || p.Operation == Reply) &&
+		p.SenderIP == p.TargetIP && p.SenderIP.IsValid() && !p.SenderIP.IsUnspecified()
 }
 
 // String returns p as tcpdump(8) words it, for diagnostics.
