@@ -1,0 +1,107 @@
+package host
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/route"
+)
+
+// Miss is an address that an IP side asks for.
+type Miss struct {
+	IP     netip.Addr
+	Source netip.Addr // preferred sender address of the request, invalid if none
+	// Confirm says that the IP side has a binding, uses it, and wants to hear
+	// whether it still holds: Linux' state PROBE.
+	Confirm bool
+}
+
+// Demand asks for addresses on behalf of the IP side, which holds the packets
+// itself. Demand lasts until [Neighbours] is told an answer or an error. The
+// bindings of these addresses are told from then on.
+func (i *Interface) Demand(misses []Miss) {
+	h := i.host
+	h.mu.Lock()
+	defer h.unlock()
+	if i.detached {
+		return
+	}
+	now := time.Now()
+	for _, m := range misses {
+		h.demand(now, i, m)
+	}
+}
+
+func (h *Host) demand(now time.Time, ifc *Interface, m Miss) {
+	if !m.IP.Is4() || m.IP.IsUnspecified() || ifc.owns(m.IP) {
+		return
+	}
+	e := h.find(ifc, m.IP)
+	if e == nil {
+		var err error
+		if e, err = h.create(ifc, m.IP, Demanded); err != nil {
+			ifc.stats.Refused++
+			return
+		}
+	}
+	e.installed = true
+	e.source = m.Source
+	e.markUsed()
+	if m.Confirm && e.State().Usable() {
+		h.handle(now, e, cache.Input{Kind: cache.Use})
+		return
+	}
+	h.record(event.Event{Type: event.Missed, Interface: ifc.name, IP: m.IP})
+	h.handle(now, e, cache.Input{Kind: cache.Demand, Await: true})
+	h.touch(e.key())
+}
+
+// markUsed notes that the entry is in use, as a lookup does.
+func (e *entry) markUsed() {
+	if slot := e.network.Clones().Find(route.Key(e.ip)); slot != nil {
+		slot.MarkUsed()
+	}
+}
+
+// Used tells the host that the IP side has used the binding of an address.
+func (i *Interface) Used(ip netip.Addr) { i.host.used(entryKey{i.index, ip}) }
+
+// used is evidence of use: an entry about to expire is validated.
+func (h *Host) used(key entryKey) {
+	h.mu.Lock()
+	defer h.unlock()
+	ifc := h.byIndex(key.index)
+	if ifc == nil {
+		return
+	}
+	e := h.find(ifc, key.ip)
+	if e == nil {
+		return
+	}
+	e.markUsed()
+	if e.State() == cache.Verify {
+		h.handle(time.Now(), e, cache.Input{Kind: cache.Use})
+	}
+}
+
+// Lost tells the host that the IP side no longer has the binding of an address,
+// by somebody else's hand: the entry is deleted. What an administrator has set
+// stays, and is told to the IP side again.
+func (i *Interface) Lost(ip netip.Addr) {
+	h := i.host
+	h.mu.Lock()
+	defer h.unlock()
+	e := h.find(i, ip)
+	if e == nil {
+		return
+	}
+	if e.origin == Administrator && e.State() == cache.Permanent {
+		h.touch(e.key())
+		return
+	}
+	h.record(event.Event{Type: event.Deleted, Interface: i.name, IP: ip, MAC: e.Addr()})
+	e.installed = false
+	h.remove(e)
+}

@@ -1,0 +1,166 @@
+package host
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/internal/deadline"
+	"github.com/isat-project/isat/route"
+)
+
+// limiter holds diagnostics back that repeat: at most max_log_per_second of a
+// kind for an address in a second.
+type limiter struct {
+	windows map[diagnostic]*window
+	timer   deadline.Timer[timed] // looks at the windows that are over
+}
+
+// diagnostic is what repeats.
+type diagnostic struct {
+	kind event.Type
+	ip   netip.Addr
+}
+
+// window is a second of one diagnostic.
+type window struct {
+	start time.Time
+	said  int
+	held  uint64
+	ifc   *Interface
+}
+
+// maxWindows bounds what senders with random addresses can make us remember;
+// beyond it the addresses of a kind share one window.
+const maxWindows = 1024
+
+// windowLength is what "per second" counts in.
+const windowLength = time.Second
+
+// allow reports whether a diagnostic may be said now, and counts it if not.
+func (h *Host) allow(now time.Time, ifc *Interface, d diagnostic) bool {
+	l := &h.limiter
+	if l.windows == nil {
+		l.windows = make(map[diagnostic]*window)
+		l.timer.Value = l
+	}
+	w, ok := l.windows[d]
+	if !ok && len(l.windows) >= maxWindows {
+		d.ip = netip.Addr{}
+		w, ok = l.windows[d]
+	}
+	if !ok {
+		w = &window{start: now, ifc: ifc}
+		l.windows[d] = w
+		if len(l.windows) == 1 {
+			h.timers.Set(&l.timer, now.Add(windowLength))
+		}
+	}
+	if w.said < ifc.settings.MaxLogPerSecond {
+		w.said++
+		return true
+	}
+	w.held++
+	ifc.stats.Suppressed++
+	return false
+}
+
+// fire implements [timed]: windows that are over are reported and forgotten.
+func (l *limiter) fire(h *Host, now time.Time) {
+	next := time.Time{}
+	for d, w := range l.windows {
+		if end := w.start.Add(windowLength); now.Before(end) {
+			if next.IsZero() || end.Before(next) {
+				next = end
+			}
+			continue
+		}
+		delete(l.windows, d)
+		if w.held > 0 {
+			h.record(event.Event{Type: event.Suppressed, Interface: w.ifc.name, IP: d.ip, Count: w.held, Severity: event.Info,
+				Message: suppressedText(d, w.held)})
+		}
+	}
+	h.timers.Set(&l.timer, next)
+}
+
+func suppressedText(d diagnostic, n uint64) string {
+	if d.ip.IsValid() {
+		return fmt.Sprintf("arp: suppressed %d messages like this: %v, %v", n, d.kind, d.ip)
+	}
+	return fmt.Sprintf("arp: suppressed %d messages like this: %v", n, d.kind)
+}
+
+// diagnose records an event of a kind that strangers can cause at will, unless
+// there were too many. build makes the rest of it.
+func (h *Host) diagnose(now time.Time, ifc *Interface, kind event.Type, ip netip.Addr, build func() event.Event) {
+	if !h.allow(now, ifc, diagnostic{kind, ip}) {
+		return
+	}
+	e := build()
+	e.Type, e.Interface, e.IP = kind, ifc.name, ip
+	h.record(e)
+}
+
+// record appends an event. The ring does not make anybody wait, so it may be
+// called under the lock, which keeps events in the order of what happened.
+func (h *Host) record(e event.Event) {
+	e.Time = time.Now()
+	h.events.Append(e)
+}
+
+// Record appends an event of somebody else's, such as the IP side's, to those of
+// the host.
+func (h *Host) Record(e event.Event) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	h.events.Append(e)
+}
+
+// reportEntry tells what happened to an entry.
+func (h *Host) reportEntry(now time.Time, e *entry, effect cache.Effect) {
+	ifc := e.ifc
+	switch effect.Event {
+	case event.Moved:
+		h.diagnose(now, ifc, event.Moved, e.ip, func() event.Event {
+			ev := event.Event{MAC: effect.New, OldMAC: effect.Old}
+			if ifc.settings.LogMovements {
+				ev.Severity = event.Info
+				ev.Message = fmt.Sprintf("arp: %v moved from %v to %v on %s", e.ip, effect.Old, effect.New, ifc.name)
+			}
+			return ev
+		})
+	case event.PermanentModify:
+		h.diagnose(now, ifc, event.PermanentModify, e.ip, func() event.Event {
+			ev := event.Event{MAC: effect.New, OldMAC: effect.Old}
+			if ifc.settings.LogPermanentModify {
+				ev.Severity = event.Error
+				ev.Message = fmt.Sprintf("arp: %v attempts to modify permanent entry for %v on %s", effect.New, e.ip, ifc.name)
+			}
+			return ev
+		})
+	default:
+		h.record(event.Event{Type: effect.Event, Interface: ifc.name, IP: e.ip, MAC: effect.New})
+	}
+}
+
+// routeEvents are the events of the messages of the routing table.
+var routeEvents = map[route.MessageType]event.Type{
+	route.Add: event.RouteAdd, route.Delete: event.RouteDelete, route.Change: event.RouteChange,
+	route.Resolve: event.RouteResolve, route.Miss: event.RouteMiss,
+}
+
+// reportRoute makes a message of the routing table an event.
+func (h *Host) reportRoute(m route.Message[entry]) {
+	e := event.Event{Type: routeEvents[m.Type], IP: m.Prefix.Addr()}
+	if ifc := h.byIndex(m.Interface); ifc != nil {
+		e.Interface = ifc.name
+	}
+	if m.Entry != nil {
+		e.MAC = m.Entry.Addr()
+	}
+	h.record(e)
+}

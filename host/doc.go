@@ -1,0 +1,28 @@
+// Package host is one ARP host: it wires the routing table, the ARP entries and
+// the tunables to interfaces.
+//
+//	   programs            IP side (takeover, TUN)
+//	Resolve, Output      Demand, Used   ▲ Neighbours
+//	       │                   │        │
+//	       ▼                   ▼        │
+//	┌───────────────────────────────────┴──┐
+//	│ Host   routes ─ entries ─ timers      │──▶ events
+//	└──────┬───────────────────────▲────────┘
+//	       ▼ WriteFrames           │ ReadFrames
+//	┌──────────────────────────────┴────────┐
+//	│ Port   an interface's link side       │
+//	└───────────────────────────────────────┘
+//
+// # Concurrency
+//
+// Every method of [Host] and [Interface] is safe for concurrent use. One mutex
+// guards everything that changes. The path of a packet to a neighbour that is
+// known takes no lock: it reads one atomic word of the routing table's clone.
+//
+// What happens under the lock appends its effects to queues, one for each sink:
+// the frames of an interface, the bindings of the IP side, the events. Each is
+// carried out in order, frames and bindings outside the lock. A sink never calls
+// back into the host.
+//
+// A Host knows no operating system and runs under testing/synctest.
+package host

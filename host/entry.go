@@ -1,0 +1,214 @@
+package host
+
+import (
+	"iter"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/internal/deadline"
+	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/route"
+)
+
+// entryKey names an entry: an address on an interface.
+type entryKey struct {
+	index int
+	ip    netip.Addr
+}
+
+// entry is what a clone of the routing table carries: the ARP entry and what the
+// host knows of it besides.
+type entry struct {
+	cache.Entry
+	ifc       *Interface
+	network   *route.Network[entry]
+	ip        netip.Addr
+	source    netip.Addr // preferred sender of requests, invalid if none
+	timer     deadline.Timer[timed]
+	waiters   []chan answer
+	origin    Origin
+	place     int  // in ifc.dynamic, -1 if not there
+	installed bool // the IP side was told of it
+	// longAddr is the address for lookups if it is not of six bytes.
+	longAddr atomic.Pointer[lladdr.Addr]
+}
+
+// answer is what those that wait for an entry get.
+type answer struct {
+	mac lladdr.Addr
+	err error
+}
+
+func (e *entry) key() entryKey { return entryKey{e.ifc.index, e.ip} }
+
+// fire implements [timed].
+func (e *entry) fire(h *Host, now time.Time) {
+	used := e.State() == cache.Verify && e.network.Clones().TakeUsed(route.Key(e.ip))
+	h.handle(now, e, cache.Input{Kind: cache.Tick, Used: used})
+}
+
+// find returns the entry of an address on an interface, or nil.
+func (h *Host) find(ifc *Interface, ip netip.Addr) *entry {
+	n, ok := h.routes.LookupOn(ifc.index, ip)
+	if !ok {
+		return nil
+	}
+	clone, _ := n.Clones().Get(route.Key(ip))
+	return clone.Entry
+}
+
+// errNoRoom is the limit max_entries on entries that are all in use.
+const errNoRoom = syscall.ENOBUFS
+
+// create makes the entry of an address. It is in state None until it is handled.
+// Permanent entries do not count against max_entries.
+func (h *Host) create(ifc *Interface, ip netip.Addr, origin Origin) (*entry, error) {
+	n, ok := h.routes.LookupOn(ifc.index, ip)
+	if !ok {
+		return nil, syscall.ENETUNREACH
+	}
+	if origin != Administrator && len(ifc.dynamic) >= ifc.settings.MaxEntries && !h.evict(ifc) {
+		return nil, errNoRoom
+	}
+	e := &entry{Entry: cache.New(&ifc.limits), ifc: ifc, network: n, ip: ip, origin: origin, place: -1}
+	e.timer.Value = e
+	flags := route.LLInfo
+	if origin == Administrator {
+		flags |= route.Static
+	}
+	if err := n.Clone(ip, e, flags); err != nil {
+		return nil, err
+	}
+	ifc.track(e)
+	return e, nil
+}
+
+// handle tells an entry what happened and carries the effects out.
+func (h *Host) handle(now time.Time, e *entry, in cache.Input) {
+	h.effects = e.Handle(now, in, h.effects[:0])
+	if e.State() != cache.None {
+		word := e.Word()
+		if word.Longer() {
+			addr := e.Addr()
+			e.longAddr.Store(&addr)
+		}
+		e.network.Clones().Publish(route.Key(e.ip), uint64(word))
+		h.timers.Set(&e.timer, e.Deadline())
+	}
+	for _, effect := range h.effects {
+		switch effect.Action {
+		case cache.Request:
+			h.request(e)
+		case cache.Bind:
+			h.bound(e)
+		case cache.Release:
+			h.release(e, effect.Packets)
+		case cache.Watch:
+			e.network.Clones().TakeUsed(route.Key(e.ip))
+			h.bound(e)
+		case cache.Fail:
+			e.answer(answer{err: syscall.EHOSTDOWN})
+			h.bound(e)
+		case cache.Drop:
+			e.ifc.stats.Dropped += uint64(len(effect.Packets))
+		case cache.Remove:
+			e.ifc.stats.Dropped += uint64(len(effect.Packets))
+			e.ifc.stats.Timeouts++
+			h.remove(e)
+		case cache.Report:
+			h.reportEntry(now, e, effect)
+		}
+	}
+}
+
+// bound tells those concerned that the binding of an entry changed.
+func (h *Host) bound(e *entry) {
+	if e.State().Usable() {
+		e.answer(answer{mac: e.Addr()})
+	}
+	if e.installed {
+		h.touch(e.key())
+	}
+}
+
+// answer tells those that wait. Their channels have room for one answer.
+func (e *entry) answer(a answer) {
+	for _, w := range e.waiters {
+		w <- a
+	}
+	e.waiters = nil
+}
+
+// release sends the packets that waited for an entry.
+func (h *Host) release(e *entry, packets [][]byte) {
+	for _, p := range packets {
+		if !h.send(e.ifc, e.Addr(), typeIPv4, p) {
+			e.ifc.stats.Dropped++
+		}
+	}
+}
+
+// remove takes an entry out of the table.
+func (h *Host) remove(e *entry) {
+	// The clone is there: entries and clones come and go together.
+	_ = e.network.Remove(e.ip)
+	h.forget(e)
+}
+
+// forget is what happens to an entry whose clone has gone.
+func (h *Host) forget(e *entry) {
+	h.timers.Remove(&e.timer)
+	e.ifc.untrack(e)
+	e.answer(answer{err: syscall.ENXIO})
+	if e.installed {
+		h.touch(e.key())
+	}
+}
+
+// track counts an entry that is not the administrator's.
+func (i *Interface) track(e *entry) {
+	if e.origin == Administrator || e.place >= 0 {
+		return
+	}
+	e.place = len(i.dynamic)
+	i.dynamic = append(i.dynamic, e)
+}
+
+func (i *Interface) untrack(e *entry) {
+	if e.place < 0 {
+		return
+	}
+	last := len(i.dynamic) - 1
+	i.dynamic[e.place] = i.dynamic[last]
+	i.dynamic[e.place].place = e.place
+	i.dynamic[last] = nil
+	i.dynamic = i.dynamic[:last]
+	e.place = -1
+}
+
+// entries iterates over the entries of an interface, in no order.
+func (i *Interface) entries() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for _, n := range i.networks {
+			for _, clone := range n.Clones().All() {
+				if !yield(clone.Entry) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// routeChanged takes the messages of the routing table: each becomes an event,
+// and an entry whose clone a new or deleted network swept away goes with it.
+func (h *Host) routeChanged(m route.Message[entry]) {
+	h.reportRoute(m)
+	if m.Type == route.Delete && m.Entry != nil && m.Entry.State() != cache.None {
+		h.forget(m.Entry)
+		h.record(event.Event{Type: event.Deleted, Interface: m.Entry.ifc.name, IP: m.Entry.ip, MAC: m.Entry.Addr()})
+	}
+}

@@ -1,0 +1,189 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/internal/deadline"
+	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/mib"
+	"github.com/isat-project/isat/route"
+)
+
+// Config is what a host is made of. The zero Config is a host of its own with
+// the default tunables.
+type Config struct {
+	// MIB has the tunables; the host adds its counters to it. A tree belongs to
+	// one host. Nil: a new tree.
+	MIB *mib.Tree
+	// Events keeps what happens. Nil: a ring of the default size.
+	Events *event.Ring
+	// Neighbours is told the bindings that the IP side asked for. Nil: the host's
+	// only users are Resolve and Output.
+	Neighbours Neighbours
+}
+
+// Host is one ARP host. Use [New].
+type Host struct {
+	mib        *mib.Tree
+	events     *event.Ring
+	neighbours Neighbours
+	routes     *route.Table[entry]
+
+	wakeTimers     chan struct{} // capacity 1: the first deadline has moved earlier
+	wakeNeighbours chan struct{} // capacity 1: there are bindings to tell
+	uses           chan entryKey // entries in Verify that a lookup has used
+	outlets        atomic.Pointer[outlets]
+
+	mu         sync.Mutex
+	interfaces []*Interface // in the order of Attach
+	local      localAddresses
+	linkAddrs  map[lladdr.Addr]bool // of all interfaces of the machine: "self"
+	timers     *deadline.Queue[timed]
+	armed      time.Time    // when Run will look at the timers
+	sending    []*Interface // those with frames to send
+	gone       Stats        // of interfaces that were detached
+	dirty      bindings     // what Neighbours has to be told
+	limiter    limiter      // of diagnostics
+	effects    []cache.Effect
+	readers    sync.WaitGroup
+	running    context.Context // of Run, nil before it
+	ended      bool
+}
+
+// timed is what a timer of the host belongs to.
+type timed interface {
+	// fire is called under the lock when the deadline has come.
+	fire(h *Host, now time.Time)
+}
+
+// New returns a host without interfaces. It starts nothing; see [Host.Run].
+func New(c Config) *Host {
+	if c.MIB == nil {
+		c.MIB = mib.New()
+	}
+	if c.Events == nil {
+		c.Events = event.NewRing("host", event.DefaultSize)
+	}
+	h := &Host{
+		mib:            c.MIB,
+		events:         c.Events,
+		neighbours:     c.Neighbours,
+		wakeTimers:     make(chan struct{}, 1),
+		wakeNeighbours: make(chan struct{}, 1),
+		uses:           make(chan entryKey, 256),
+		linkAddrs:      make(map[lladdr.Addr]bool),
+		timers:         deadline.New[timed](time.Now()),
+	}
+	h.routes = route.New(h.routeChanged)
+	h.publishOutlets()
+	h.addCounters()
+	return h
+}
+
+// Events returns the ring of what happens.
+func (h *Host) Events() *event.Ring { return h.events }
+
+// MIB returns the tunables and counters.
+func (h *Host) MIB() *mib.Tree { return h.mib }
+
+// errRunTwice is a mistake in the program.
+var errRunTwice = errors.New("the host has run already")
+
+// Run runs the host until ctx is done: it reads the ports, fires the timers and
+// tells the IP side its bindings. It returns nil when ctx is done, after its
+// goroutines have ended; ports stay open, but their readers end only when their
+// port is closed, so Run closes the ports of all interfaces. Run is called once.
+func (h *Host) Run(ctx context.Context) error {
+	stop := h.mib.OnChange(h.settingChanged)
+	defer stop()
+	h.mu.Lock()
+	if h.running != nil {
+		h.mu.Unlock()
+		return fmt.Errorf("running the host: %w", errRunTwice)
+	}
+	h.running = ctx
+	for _, ifc := range h.interfaces {
+		h.startReader(ifc)
+	}
+	h.unlock()
+
+	var sinks sync.WaitGroup
+	sinks.Go(func() { h.runNeighbours(ctx) })
+	h.runTimers(ctx)
+	sinks.Wait()
+
+	h.mu.Lock()
+	h.ended = true
+	for _, ifc := range h.interfaces {
+		ifc.port.Close()
+	}
+	h.failWaiters()
+	h.unlock()
+	h.readers.Wait()
+	return nil
+}
+
+// unlock ends a stretch of work: it sends the frames that the work appended,
+// wakes those that have something to do, and gives the lock back. Whoever holds
+// the lock calls it in place of mu.Unlock, so that nothing waits in a queue.
+func (h *Host) unlock() {
+	for len(h.sending) > 0 {
+		ifc := h.sending[len(h.sending)-1]
+		h.sending = h.sending[:len(h.sending)-1]
+		h.transmit(ifc)
+	}
+	if len(h.dirty.order) > 0 {
+		wake(h.wakeNeighbours)
+	}
+	if next, ok := h.timers.Next(); ok && (h.armed.IsZero() || next.Before(h.armed)) {
+		h.armed = next
+		wake(h.wakeTimers)
+	}
+	h.mu.Unlock()
+}
+
+// wake makes the receiver of a channel with capacity 1 run again.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// settingChanged makes a tunable hold for running entries too.
+func (h *Host) settingChanged(mib.Change) {
+	h.mu.Lock()
+	defer h.unlock()
+	for _, ifc := range h.interfaces {
+		h.readSettings(ifc)
+	}
+}
+
+// Interface returns the interface with this name.
+func (h *Host) Interface(name string) (*Interface, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, ifc := range h.interfaces {
+		if ifc.name == name {
+			return ifc, true
+		}
+	}
+	return nil, false
+}
+
+// byIndex returns the interface with this index, or nil.
+func (h *Host) byIndex(index int) *Interface {
+	for _, ifc := range h.interfaces {
+		if ifc.index == index {
+			return ifc
+		}
+	}
+	return nil
+}

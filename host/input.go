@@ -1,0 +1,228 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/isat-project/isat/arp"
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/link"
+)
+
+// The input of a frame follows in_arpinput of FreeBSD 7 in order
+// (facts/freebsd-arp.md 3.1 to 3.3), one function a step. Every length is
+// checked before anything is looked at, and what is known for wrong there
+// (section 8) is not copied.
+
+// inputFrame handles one frame.
+func (h *Host) inputFrame(now time.Time, ifc *Interface, frame []byte) {
+	if !ifc.up {
+		return // facts 3.1: the interface is down
+	}
+	header, payload, err := ifc.framing.Parse(frame)
+	if err != nil {
+		if errors.Is(err, link.ErrShort) {
+			ifc.drop(DropShortFrame)
+		} else {
+			ifc.drop(DropFrameFormat)
+		}
+		return
+	}
+	switch header.Type {
+	case link.TypeARP:
+		h.inputARP(now, ifc, payload)
+	case link.TypeIPv4:
+		if ifc.deliver != nil && (header.Destination == ifc.mac || header.Destination.IsBroadcast() || header.Destination.IsMulticast()) {
+			ifc.deliver(payload)
+			return
+		}
+		ifc.drop(DropNotARP)
+	default:
+		ifc.drop(DropNotARP)
+	}
+}
+
+// drop counts a frame that is not acted on.
+func (i *Interface) drop(why Drop) { i.stats.Drops[why]++ }
+
+// inputARP handles one packet: in_arpinput.
+func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte) {
+	if ifc.mode == Off {
+		ifc.drop(DropInterfaceOff)
+		return
+	}
+	p, ok := h.checkPacket(now, ifc, payload)
+	if !ok {
+		return
+	}
+	ifc.stats.Received++
+	if p.Operation == arp.Reply {
+		ifc.stats.RxReplies++
+	}
+	if why, ok := h.checkSender(now, ifc, p); !ok {
+		ifc.drop(why)
+		return
+	}
+	conflict := h.checkConflict(now, ifc, p)
+	if p.Operation != arp.Request && p.Operation != arp.Reply {
+		h.ignore(now, ifc, p)
+		return
+	}
+	if ifc.dropGratuitous && p.IsAnnouncement() {
+		ifc.drop(DropGratuitous)
+		return
+	}
+	target := p.TargetIP
+	if conflict {
+		// Step 6: the claimant is told whose the address is, and not learned.
+		target = p.SenderIP
+	} else if ifc.mode != Static {
+		h.learn(now, ifc, p)
+	}
+	if p.Operation == arp.Request {
+		ifc.stats.RxRequests++
+		h.reply(ifc, p, target)
+	}
+}
+
+// checkPacket reads the packet and checks what concerns the medium and the
+// protocol (facts 3.2, 3.4).
+func (h *Host) checkPacket(now time.Time, ifc *Interface, payload []byte) (arp.Packet, bool) {
+	p, err := arp.Parse(payload)
+	var why Drop
+	switch {
+	case errors.Is(err, arp.ErrHardwareLength):
+		why = DropHardwareLength
+	case errors.Is(err, arp.ErrProtocolLength):
+		why = DropProtocolLength
+	case err != nil:
+		why = DropShortPacket
+	case !sameMedium(ifc.framing.HardwareType(), p.HardwareType):
+		why, err = DropHardwareType, fmt.Errorf("unknown hardware address format (%#04x)", uint16(p.HardwareType))
+	case p.ProtocolType != arp.ProtocolIPv4:
+		why, err = DropProtocolType, fmt.Errorf("protocol type %#04x is not IPv4", p.ProtocolType)
+	case !p.SenderIP.Is4():
+		why, err = DropProtocolLength, errors.New("protocol address length is not 4")
+	case p.SenderHW.Len() != ifc.framing.AddrLen():
+		why, err = DropHardwareLength, fmt.Errorf("hardware address length %d, i/f %d (ignored)", p.SenderHW.Len(), ifc.framing.AddrLen())
+	default:
+		return p, true
+	}
+	ifc.drop(why)
+	h.diagnose(now, ifc, event.Malformed, netip.Addr{}, func() event.Event {
+		return event.Event{MAC: p.SenderHW, Severity: event.Notice, Message: fmt.Sprintf("arp: %v on %s", err, ifc.name)}
+	})
+	return p, false
+}
+
+// sameMedium reports whether a packet's hardware type belongs on a medium:
+// Ethernet and IEEE 802 take each other's (facts 3.2: FreeBSD 7 took both).
+func sameMedium(medium, packet arp.HardwareType) bool {
+	ieee := func(t arp.HardwareType) bool { return t == arp.Ethernet || t == arp.IEEE802 }
+	return medium == packet || ieee(medium) && ieee(packet)
+}
+
+// checkSender looks at who sent the packet: steps 4 and 5, and the senders that
+// no host can be.
+func (h *Host) checkSender(now time.Time, ifc *Interface, p arp.Packet) (Drop, bool) {
+	switch {
+	case h.isSelf(ifc, p.SenderHW):
+		return DropSelf, false
+	case p.SenderHW.IsBroadcast():
+		h.diagnose(now, ifc, event.BroadcastSender, p.SenderIP, func() event.Event {
+			return event.Event{MAC: p.SenderHW, Severity: event.Error,
+				Message: fmt.Sprintf("arp: link address is broadcast for IP address %v!", p.SenderIP)}
+		})
+		return DropBroadcastSender, false
+	case p.SenderHW.IsMulticast() && !ifc.settings.AllowMulticast:
+		h.diagnose(now, ifc, event.BroadcastSender, p.SenderIP, func() event.Event {
+			return event.Event{MAC: p.SenderHW, Severity: event.Notice, Message: fmt.Sprintf("arp: %v is multicast", p.SenderHW)}
+		})
+		return DropMulticastSender, false
+	case p.SenderHW.IsZero():
+		return DropZeroSender, false
+	case p.SenderIP.IsLoopback():
+		return DropLoopbackSender, false
+	case p.SenderIP.As4()[0] >= 224 && p.SenderIP != limitedBroadcast:
+		return DropMulticastAddress, false // 224/4 and the reserved 240/4
+	case ifc.isBroadcast(p.SenderIP):
+		return DropBroadcastAddress, false
+	}
+	return 0, true
+}
+
+// checkConflict is step 6: another host says that an own address is its.
+func (h *Host) checkConflict(now time.Time, ifc *Interface, p arp.Packet) bool {
+	if p.SenderIP.IsUnspecified() || !h.ownsAnywhere(p.SenderIP) {
+		return false
+	}
+	ifc.stats.DupIPs++
+	h.diagnose(now, ifc, event.Conflict, p.SenderIP, func() event.Event {
+		return event.Event{MAC: p.SenderHW, Severity: event.Error,
+			Message: fmt.Sprintf("arp: %v is using my IP address %v on %s!", p.SenderHW, p.SenderIP, ifc.name)}
+	})
+	return true
+}
+
+// ignore counts an operation that ARP does not act on.
+func (h *Host) ignore(now time.Time, ifc *Interface, p arp.Packet) {
+	ifc.drop(DropOperation)
+	h.diagnose(now, ifc, event.Ignored, p.SenderIP, func() event.Event {
+		return event.Event{MAC: p.SenderHW, Severity: event.Debug, Message: fmt.Sprintf("arp: ignoring %v on %s", p, ifc.name)}
+	})
+}
+
+// learn is steps 8 to 12: an existing entry of the sender is brought up to date,
+// and one is made if the packet is for us.
+func (h *Host) learn(now time.Time, ifc *Interface, p arp.Packet) {
+	if p.SenderIP.IsUnspecified() {
+		return // a probe claims nothing (RFC 5227 section 1.1)
+	}
+	e := h.find(ifc, p.SenderIP)
+	if e == nil {
+		if h.wrongInterface(now, ifc, p) || !h.answersFor(ifc, p.TargetIP, p.SenderIP) || !h.onLink(ifc, p.SenderIP) {
+			return
+		}
+		var err error
+		if e, err = h.create(ifc, p.SenderIP, Learned); err != nil {
+			ifc.stats.Refused++
+			return
+		}
+	}
+	h.handle(now, e, cache.Input{Kind: cache.Answer, Addr: p.SenderHW})
+}
+
+// onLink reports whether an address is in a connected network of the interface,
+// not only in the implicit one of a taken-over interface: whoever claims to be
+// elsewhere is not learned before the IP side asks for it.
+func (h *Host) onLink(ifc *Interface, ip netip.Addr) bool {
+	n, ok := h.routes.LookupOn(ifc.index, ip)
+	return ok && !n.Implicit
+}
+
+// wrongInterface is step 9: the sender is known on another interface, and this
+// one is not in its network.
+func (h *Host) wrongInterface(now time.Time, ifc *Interface, p arp.Packet) bool {
+	if h.onLink(ifc, p.SenderIP) {
+		return false
+	}
+	for _, other := range h.interfaces {
+		if other == ifc {
+			continue
+		}
+		if e := h.find(other, p.SenderIP); e == nil || !e.Addr().IsValid() {
+			continue
+		}
+		if ifc.settings.LogWrongIface {
+			h.diagnose(now, ifc, event.WrongInterface, p.SenderIP, func() event.Event {
+				return event.Event{MAC: p.SenderHW, Severity: event.Error,
+					Message: fmt.Sprintf("arp: %v is on %s but got reply from %v on %s", p.SenderIP, other.name, p.SenderHW, ifc.name)}
+			})
+		}
+		return true
+	}
+	return false
+}

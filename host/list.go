@@ -1,0 +1,124 @@
+package host
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/route"
+)
+
+// Entry is an entry as it is at one moment.
+type Entry struct {
+	Interface string
+	Index     int
+	Type      string // of the medium, as arp(8) names it
+	IP        netip.Addr
+	MAC       lladdr.Addr // the zero Addr if it is not known
+	State     cache.State
+	Expires   time.Time // zero for a permanent one
+	Tries     int       // requests since the last answer
+	Held      int       // packets that wait
+	Own       bool      // an address of this host
+	Origin    Origin
+	Told      bool // the IP side has been told of it
+}
+
+// Entries returns the entries of all interfaces, those of the own addresses
+// included, by interface and address.
+func (h *Host) Entries() []Entry {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []Entry
+	for _, ifc := range h.interfaces {
+		for _, a := range ifc.addresses {
+			all = append(all, Entry{
+				Interface: ifc.name, Index: ifc.index, Type: ifc.framing.HardwareType().String(),
+				IP: a.Prefix.Addr(), MAC: ifc.mac, State: cache.Permanent, Own: true, Origin: Administrator,
+			})
+		}
+		for e := range ifc.entries() {
+			all = append(all, e.snapshot())
+		}
+	}
+	slices.SortFunc(all, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), a.IP.Compare(b.IP))
+	})
+	return all
+}
+
+// Entry returns the entries of one address, one for each interface that has it.
+func (h *Host) Entry(ip netip.Addr) []Entry {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []Entry
+	for _, ifc := range h.interfaces {
+		if e := h.find(ifc, ip.Unmap()); e != nil {
+			all = append(all, e.snapshot())
+		}
+	}
+	return all
+}
+
+func (e *entry) snapshot() Entry {
+	return Entry{
+		Interface: e.ifc.name, Index: e.ifc.index, Type: e.ifc.framing.HardwareType().String(),
+		IP: e.ip, MAC: e.Addr(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(),
+		Origin: e.origin, Told: e.installed,
+	}
+}
+
+// Route is a network of the routing table, or a host route with its entry, as it
+// is at one moment.
+type Route struct {
+	Prefix    netip.Prefix
+	Gateway   netip.Addr // invalid if on the link
+	Interface string
+	Flags     route.Flags
+	MAC       lladdr.Addr
+	Expires   time.Time
+}
+
+// Routes returns the routing table, networks before their host routes.
+func (h *Host) Routes() []Route {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []Route
+	name := func(index int) string {
+		if ifc := h.byIndex(index); ifc != nil {
+			return ifc.name
+		}
+		return ""
+	}
+	for n := range h.routes.Networks() {
+		all = append(all, Route{Prefix: n.Prefix, Gateway: n.Gateway, Interface: name(n.Interface), Flags: n.Flags})
+		all = appendClones(all, n, name(n.Interface))
+	}
+	for _, ifc := range h.interfaces {
+		for _, n := range ifc.networks {
+			if n.Implicit {
+				all = appendClones(all, n, ifc.name)
+			}
+		}
+	}
+	return all
+}
+
+// appendClones appends the host routes below a network, by address.
+func appendClones(all []Route, n *route.Network[entry], ifname string) []Route {
+	start := len(all)
+	if n.Clones() == nil {
+		return all
+	}
+	for ip, clone := range n.Clones().All() {
+		all = append(all, Route{
+			Prefix: netip.PrefixFrom(ip, 32), Interface: ifname, Flags: clone.Flags,
+			MAC: clone.Entry.Addr(), Expires: clone.Entry.Expires(),
+		})
+	}
+	slices.SortFunc(all[start:], func(a, b Route) int { return a.Prefix.Addr().Compare(b.Prefix.Addr()) })
+	return all
+}

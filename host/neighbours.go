@@ -1,0 +1,149 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// Neighbours is an IP side that wants bindings of its own: on Linux the
+// neighbour table of the kernel.
+type Neighbours interface {
+	// Update tells the present binding of addresses that the IP side has asked
+	// for or an administrator has set, each at most once. It is called by one
+	// goroutine and without a lock; it must not call the host.
+	Update([]Neighbour)
+}
+
+// Neighbour is the present binding of an address on an interface.
+type Neighbour struct {
+	Interface int // index
+	IP        netip.Addr
+	MAC       lladdr.Addr // of Valid, Watched and Fixed
+	State     NeighbourState
+}
+
+// NeighbourState is what the IP side has to know of an entry.
+type NeighbourState uint8
+
+// The states of a neighbour.
+const (
+	// Gone: there is no entry.
+	Gone NeighbourState = iota
+	// Pending: the address is being asked for; packets wait.
+	Pending
+	// Valid: packets may be sent.
+	Valid
+	// Watched: packets may be sent, and the host wants to hear of it:
+	// [Interface.Used].
+	Watched
+	// Failed: the neighbour does not answer; packets are errors.
+	Failed
+	// Fixed: packets may be sent, until an administrator says otherwise.
+	Fixed
+)
+
+// String returns the name of s.
+func (s NeighbourState) String() string {
+	names := [...]string{"gone", "pending", "valid", "watched", "failed", "fixed"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("neighbour state %d", uint8(s))
+}
+
+// bindings is the set of addresses whose binding has to be told, oldest first.
+// It holds keys and no bindings: what is told is what holds at that moment, so
+// that a backlog shrinks and a late writer never leaves an old address behind.
+type bindings struct {
+	order []entryKey
+	set   map[entryKey]struct{}
+}
+
+// touch notes that the binding of an entry has to be told.
+func (h *Host) touch(key entryKey) {
+	if h.neighbours == nil {
+		return
+	}
+	if h.dirty.set == nil {
+		h.dirty.set = make(map[entryKey]struct{})
+	}
+	if _, ok := h.dirty.set[key]; ok {
+		return
+	}
+	h.dirty.set[key] = struct{}{}
+	h.dirty.order = append(h.dirty.order, key)
+}
+
+// runNeighbours is the goroutine that tells the bindings.
+func (h *Host) runNeighbours(ctx context.Context) {
+	if h.neighbours == nil {
+		return
+	}
+	var updates []Neighbour
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.wakeNeighbours:
+		}
+		h.mu.Lock()
+		updates = updates[:0]
+		for _, key := range h.dirty.order {
+			updates = append(updates, h.neighbour(key))
+		}
+		h.dirty.order = h.dirty.order[:0]
+		clear(h.dirty.set)
+		h.mu.Unlock()
+		if len(updates) > 0 {
+			h.neighbours.Update(updates)
+		}
+	}
+}
+
+// neighbour returns the present binding.
+func (h *Host) neighbour(key entryKey) Neighbour {
+	n := Neighbour{Interface: key.index, IP: key.ip}
+	ifc := h.byIndex(key.index)
+	if ifc == nil {
+		return n
+	}
+	e := h.find(ifc, key.ip)
+	if e == nil || !e.installed {
+		return n
+	}
+	n.MAC = e.Addr()
+	switch e.State() {
+	case cache.Incomplete:
+		n.State = Pending
+	case cache.Reachable:
+		n.State = Valid
+	case cache.Verify:
+		n.State = Watched
+	case cache.Permanent:
+		n.State = Fixed
+	case cache.Down:
+		n.State = Failed
+		if e.Waited() {
+			n.State = Pending
+		}
+	}
+	return n
+}
+
+// Bindings returns the present binding of every address that the IP side was
+// told of on an interface, for an IP side that has lost its own.
+func (i *Interface) Bindings() []Neighbour {
+	i.host.mu.Lock()
+	defer i.host.mu.Unlock()
+	var all []Neighbour
+	for e := range i.entries() {
+		if e.installed {
+			all = append(all, i.host.neighbour(e.key()))
+		}
+	}
+	return all
+}

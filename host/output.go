@@ -1,0 +1,146 @@
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/link"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// minIPv4Header is the length of an IPv4 header without options (RFC 791
+// section 3.1).
+const minIPv4Header = 20
+
+// outputFrame is room for one frame.
+type outputFrame struct {
+	buf    []byte
+	frames [1][]byte
+}
+
+var outputFrames = sync.Pool{New: func() any { return new(outputFrame) }}
+
+// Output sends an IPv4 packet: to its destination or the gateway of its route,
+// in a frame of the interface it leaves by. It does not keep packet.
+//
+// To a neighbour that is known it takes no lock and does not allocate. A packet
+// for another is held until the answer comes, as many as maxhold allows, and is
+// no error. While maxtries requests have had no answer the packet is held all
+// the same and the error wraps EHOSTDOWN, or EHOSTUNREACH for a gateway
+// (seeds/002). Other errors: EINVAL for what is no IPv4 packet or where ARP may
+// not ask, ENETUNREACH without a route, ENETDOWN while the link is down, and what
+// the port says.
+func (h *Host) Output(packet []byte) error {
+	if len(packet) < minIPv4Header || packet[0]>>4 != 4 {
+		return fmt.Errorf("sending a packet of %d bytes: not IPv4: %w", len(packet), syscall.EINVAL)
+	}
+	to := netip.AddrFrom4([4]byte(packet[16:20]))
+	hop, ok := h.routes.NextHop(to)
+	if !ok {
+		h.mu.Lock()
+		h.routes.Miss(to)
+		h.unlock()
+		return fmt.Errorf("sending to %v: no route: %w", to, syscall.ENETUNREACH)
+	}
+	if hop.Network == nil {
+		return fmt.Errorf("sending to %v: the route refuses it: %w", to, syscall.EHOSTUNREACH)
+	}
+	mac, ok := h.lookup(hop.Network, hop.Addr)
+	if !ok {
+		return h.outputHeld(hop.Network.Interface, hop.Addr, to, hop.Gateway, packet)
+	}
+	out := h.outlets.Load().get(hop.Network.Interface)
+	if out == nil || !out.up {
+		return fmt.Errorf("sending to %v: %w", to, syscall.ENETDOWN)
+	}
+	f := outputFrames.Get().(*outputFrame)
+	defer outputFrames.Put(f)
+	f.buf = out.framing.Append(f.buf[:0], link.Header{Destination: mac, Source: out.mac, Type: link.TypeIPv4}, packet)
+	f.frames[0] = f.buf
+	if _, err := out.port.WriteFrames(f.frames[:]); err != nil {
+		return fmt.Errorf("sending to %v: %w", to, err)
+	}
+	return nil
+}
+
+// outputHeld is Output to a neighbour that is not known: arpresolve of FreeBSD
+// (facts/freebsd-arp.md 2.2).
+func (h *Host) outputHeld(index int, next, to netip.Addr, gateway bool, packet []byte) error {
+	h.mu.Lock()
+	defer h.unlock()
+	ifc := h.byIndex(index)
+	if ifc != nil && ifc.owns(next) {
+		return h.outputSelf(ifc, packet)
+	}
+	e, mac, err := h.resolvable(index, next)
+	switch {
+	case err != nil:
+		return fmt.Errorf("sending to %v: %w", to, err)
+	case e == nil:
+		h.send(ifc, mac, typeIPv4, packet)
+		return nil
+	case e.State().Usable():
+		h.send(ifc, e.Addr(), typeIPv4, packet)
+		return nil
+	}
+	exhausted := e.Exhausted()
+	h.handle(time.Now(), e, cache.Input{Kind: cache.Demand, Packet: bytes.Clone(packet)})
+	switch {
+	case !exhausted:
+		return nil
+	case gateway:
+		return fmt.Errorf("sending to %v: gateway %v does not answer: %w", to, next, syscall.EHOSTUNREACH)
+	}
+	return fmt.Errorf("sending to %v: %w", to, syscall.EHOSTDOWN)
+}
+
+// outputSelf sends to an own address: back to the IP side, or onto the wire
+// where useloopback is 0.
+func (h *Host) outputSelf(ifc *Interface, packet []byte) error {
+	if !ifc.settings.UseLoopback {
+		h.send(ifc, ifc.mac, typeIPv4, packet)
+		return nil
+	}
+	if ifc.deliver != nil {
+		ifc.deliver(packet)
+	}
+	return nil
+}
+
+// outlet is what Output needs of an interface: an immutable copy, so that it
+// needs no lock.
+type outlet struct {
+	index   int
+	up      bool
+	mac     lladdr.Addr
+	port    Port
+	framing link.Framing
+}
+
+// outlets are those of all interfaces. They are few: a list is searched faster
+// than a map.
+type outlets []outlet
+
+func (o *outlets) get(index int) *outlet {
+	for i := range *o {
+		if (*o)[i].index == index {
+			return &(*o)[i]
+		}
+	}
+	return nil
+}
+
+// publishOutlets makes what Output needs of the interfaces current. It is called
+// by whoever changes it.
+func (h *Host) publishOutlets() {
+	o := make(outlets, 0, len(h.interfaces))
+	for _, ifc := range h.interfaces {
+		o = append(o, outlet{ifc.index, ifc.up && ifc.mode != Watch, ifc.mac, ifc.port, ifc.framing})
+	}
+	h.outlets.Store(&o)
+}

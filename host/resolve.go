@@ -1,0 +1,201 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/route"
+)
+
+// Lookup returns the link-layer address that packets to ip go to, if it is
+// known: that of the destination or of its gateway. It takes no lock, does not
+// allocate and does not ask the wire; it marks the entry as in use.
+func (h *Host) Lookup(ip netip.Addr) (lladdr.Addr, bool) {
+	hop, ok := h.routes.NextHop(ip)
+	if !ok || hop.Network == nil {
+		return lladdr.Addr{}, false
+	}
+	return h.lookup(hop.Network, hop.Addr)
+}
+
+// lookup reads the word of a clone.
+func (h *Host) lookup(n *route.Network[entry], ip netip.Addr) (lladdr.Addr, bool) {
+	slot := n.Clones().Find(route.Key(ip))
+	if slot == nil {
+		return lladdr.Addr{}, false
+	}
+	w := cache.Word(slot.Word())
+	if !w.Usable() {
+		return lladdr.Addr{}, false
+	}
+	if !slot.Used() {
+		slot.MarkUsed()
+		if w.Watched() {
+			h.noteUse(entryKey{n.Interface, ip})
+		}
+	}
+	if w.Longer() {
+		return longer(n, ip)
+	}
+	return w.Addr(), true
+}
+
+// longer returns an address that is not of six bytes.
+func longer(n *route.Network[entry], ip netip.Addr) (lladdr.Addr, bool) {
+	clone, ok := n.Clones().Get(route.Key(ip))
+	if !ok {
+		return lladdr.Addr{}, false
+	}
+	a := clone.Entry.longAddr.Load()
+	return *a, true
+}
+
+// noteUse hands the note that an entry in Verify is in use to the goroutine of
+// the timers. If that is behind, the mark in the slot is found when the entry's
+// time is over.
+func (h *Host) noteUse(key entryKey) {
+	select {
+	case h.uses <- key:
+	default:
+	}
+}
+
+// Resolve returns the link-layer address that packets to ip go to: from the
+// table, or by asking the wire. It asks once a second until there is an answer,
+// maxtries are exhausted or ctx is done.
+//
+// The error wraps EHOSTDOWN if the destination does not answer, EHOSTUNREACH if
+// its gateway does not (seeds/002), ENETUNREACH if there is no route, ENETDOWN
+// if the link is down, EINVAL where ARP may not ask, or that of ctx.
+func (h *Host) Resolve(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) {
+	ip = ip.Unmap()
+	hop, ok := h.routes.NextHop(ip)
+	if !ok {
+		h.mu.Lock()
+		h.routes.Miss(ip)
+		h.unlock()
+		return lladdr.Addr{}, fmt.Errorf("resolving %v: no route: %w", ip, syscall.ENETUNREACH)
+	}
+	if hop.Network == nil {
+		return lladdr.Addr{}, fmt.Errorf("resolving %v: the route refuses it: %w", ip, syscall.EHOSTUNREACH)
+	}
+	if mac, ok := h.lookup(hop.Network, hop.Addr); ok {
+		return mac, nil
+	}
+	mac, err := h.await(ctx, hop.Network.Interface, hop.Addr)
+	if hop.Gateway && errors.Is(err, syscall.EHOSTDOWN) {
+		err = syscall.EHOSTUNREACH
+	}
+	if err != nil {
+		return lladdr.Addr{}, fmt.Errorf("resolving %v: %w", ip, err)
+	}
+	return mac, nil
+}
+
+// Resolve is [Host.Resolve] for a next hop on this interface: the routes of
+// other interfaces, and gateways, do not matter.
+func (i *Interface) Resolve(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) {
+	ip = ip.Unmap()
+	if n, ok := i.host.routes.LookupOn(i.index, ip); ok {
+		if mac, ok := i.host.lookup(n, ip); ok {
+			return mac, nil
+		}
+	}
+	mac, err := i.host.await(ctx, i.index, ip)
+	if err != nil {
+		return lladdr.Addr{}, fmt.Errorf("resolving %v on %s: %w", ip, i.Name(), err)
+	}
+	return mac, nil
+}
+
+// await demands an address and waits for what becomes of it.
+func (h *Host) await(ctx context.Context, index int, ip netip.Addr) (lladdr.Addr, error) {
+	h.mu.Lock()
+	e, mac, err := h.resolvable(index, ip)
+	if e == nil || err != nil {
+		h.unlock()
+		return mac, err
+	}
+	if e.State().Usable() {
+		mac := e.Addr()
+		h.unlock()
+		return mac, nil
+	}
+	w := make(chan answer, 1)
+	e.waiters = append(e.waiters, w)
+	h.handle(time.Now(), e, cache.Input{Kind: cache.Demand, Await: true})
+	h.unlock()
+
+	select {
+	case a := <-w:
+		return a.mac, a.err
+	case <-ctx.Done():
+	}
+	h.mu.Lock()
+	defer h.unlock()
+	e.waiters = slices.DeleteFunc(e.waiters, func(other chan answer) bool { return other == w })
+	if len(e.waiters) == 0 && !e.installed {
+		e.Abandon()
+		if e.State() != cache.None {
+			h.timers.Set(&e.timer, e.Deadline())
+		}
+	}
+	return lladdr.Addr{}, ctx.Err()
+}
+
+// resolvable returns the entry of an address to ask for, made if need be; or, for
+// an address that is never asked for, the link-layer address itself.
+func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error) {
+	ifc := h.byIndex(index)
+	if ifc == nil || h.ended {
+		return nil, lladdr.Addr{}, syscall.ENETDOWN
+	}
+	switch {
+	case !ip.Is4() || ip.IsUnspecified():
+		return nil, lladdr.Addr{}, syscall.EINVAL
+	case ifc.owns(ip):
+		return nil, ifc.mac, nil
+	case ifc.isBroadcast(ip):
+		return nil, ifc.framing.Broadcast(), nil
+	case ip.IsMulticast():
+		return nil, ifc.multicast(ip), nil
+	}
+	e := h.find(ifc, ip)
+	switch {
+	case e != nil && e.State().Usable():
+		return e, lladdr.Addr{}, nil
+	case !ifc.up:
+		return nil, lladdr.Addr{}, syscall.ENETDOWN
+	case ifc.mode != On:
+		return nil, lladdr.Addr{}, syscall.EINVAL // facts/freebsd-arp.md 2.2 step 5
+	case e != nil:
+		return e, lladdr.Addr{}, nil
+	}
+	e, err := h.create(ifc, ip, Demanded)
+	return e, lladdr.Addr{}, err
+}
+
+// multicast returns the link-layer address of an IPv4 multicast group.
+func (i *Interface) multicast(ip netip.Addr) lladdr.Addr {
+	if i.framing.AddrLen() != 6 {
+		return i.framing.Broadcast() // facts/freebsd-arp.md 5.1: ARCnet sends them to node 0
+	}
+	b := ip.As4()
+	return lladdr.From6([6]byte{0x01, 0x00, 0x5e, b[1] & 0x7f, b[2], b[3]}) // RFC 1112 section 6.4
+}
+
+// failWaiters ends all waiting: the host has ended.
+func (h *Host) failWaiters() {
+	for _, ifc := range h.interfaces {
+		for e := range ifc.entries() {
+			e.answer(answer{err: syscall.ENETDOWN})
+		}
+	}
+}

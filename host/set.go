@@ -1,0 +1,170 @@
+package host
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// Origin is where an entry comes from.
+type Origin uint8
+
+// The origins.
+const (
+	Learned       Origin = iota // from a packet of its owner
+	Demanded                    // a packet or a program asked for it
+	Administrator               // by arp(8), the API, the configuration or ip(8)
+)
+
+// String returns the word of the API.
+func (o Origin) String() string {
+	names := [...]string{"learned", "demanded", "administrator"}
+	if int(o) < len(names) {
+		return names[o]
+	}
+	return fmt.Sprintf("origin %d", uint8(o))
+}
+
+// Change sets an entry by an administrator's hand.
+type Change struct {
+	Interface string // "": the interface whose network the address is in
+	IP        netip.Addr
+	MAC       lladdr.Addr
+	// Temporary entries live for max_age and follow their owner, like learned
+	// ones; others are permanent.
+	Temporary bool
+	// Adopted says that the IP side has the entry already.
+	Adopted bool
+}
+
+// Set makes or changes an entry and reports whether it is new. This is the one
+// door for changes that do not come from the wire.
+//
+// The error wraps EINVAL for an address that cannot be a neighbour's or a
+// link-layer address that cannot be a host's, ENETUNREACH if no network of the
+// host (of the interface) has the address, ENXIO for an unknown interface, EPERM
+// for an own address, and ENOBUFS if max_entries are in use.
+func (h *Host) Set(c Change) (created bool, err error) {
+	h.mu.Lock()
+	defer h.unlock()
+	created, err = h.set(c)
+	if err != nil {
+		return false, fmt.Errorf("setting the entry of %v: %w", c.IP, err)
+	}
+	return created, nil
+}
+
+func (h *Host) set(c Change) (bool, error) {
+	ip := c.IP.Unmap()
+	if !ip.Is4() || ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() || ip == limitedBroadcast {
+		return false, fmt.Errorf("not the address of a neighbour: %w", syscall.EINVAL)
+	}
+	ifc, err := h.interfaceFor(c.Interface, ip)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case h.ownsAnywhere(ip):
+		return false, fmt.Errorf("it is an address of this host: %w", syscall.EPERM)
+	case ifc.isBroadcast(ip):
+		return false, fmt.Errorf("it is the broadcast address of %s: %w", ifc.name, syscall.EINVAL)
+	case c.MAC.Len() != ifc.framing.AddrLen():
+		return false, fmt.Errorf("link-layer address %q has %d bytes, %s has %d: %w", c.MAC, c.MAC.Len(), ifc.name, ifc.framing.AddrLen(), syscall.EINVAL)
+	case c.MAC.IsZero() || c.MAC.IsBroadcast() || c.MAC.IsMulticast() && !ifc.settings.AllowMulticast:
+		return false, fmt.Errorf("link-layer address %v is not that of one host: %w", c.MAC, syscall.EINVAL)
+	}
+	e := h.find(ifc, ip)
+	created := e == nil
+	if created {
+		if e, err = h.create(ifc, ip, Administrator); err != nil {
+			return false, err
+		}
+	}
+	e.origin = Administrator
+	ifc.untrack(e)
+	e.installed = true
+	kind := cache.Pin
+	if c.Temporary {
+		kind = cache.Lend
+	}
+	h.handle(time.Now(), e, cache.Input{Kind: kind, Addr: c.MAC})
+	return created, nil
+}
+
+// interfaceFor returns the interface of a change: the one named, or the one
+// whose network the address is in.
+func (h *Host) interfaceFor(name string, ip netip.Addr) (*Interface, error) {
+	if name != "" {
+		i := slices.IndexFunc(h.interfaces, func(ifc *Interface) bool { return ifc.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no interface %q here: %w", name, syscall.ENXIO)
+		}
+		if _, ok := h.routes.LookupOn(h.interfaces[i].index, ip); !ok {
+			return nil, fmt.Errorf("not in a network of %s: %w", name, syscall.ENETUNREACH)
+		}
+		return h.interfaces[i], nil
+	}
+	n, ok := h.routes.Lookup(ip)
+	if !ok || n.Gateway.IsValid() {
+		return nil, fmt.Errorf("in no network of this host; name the interface: %w", syscall.ENETUNREACH)
+	}
+	ifc := h.byIndex(n.Interface)
+	if ifc == nil {
+		return nil, fmt.Errorf("in no network of this host; name the interface: %w", syscall.ENETUNREACH)
+	}
+	return ifc, nil
+}
+
+// Delete removes the entry of an address on an interface, or, if its name is
+// empty, on every interface that has one. The error wraps ENXIO if there is none,
+// and EPERM for an own address.
+func (h *Host) Delete(ifname string, ip netip.Addr) error {
+	h.mu.Lock()
+	defer h.unlock()
+	ip = ip.Unmap()
+	found := false
+	for _, ifc := range h.interfaces {
+		if ifname != "" && ifc.name != ifname {
+			continue
+		}
+		if e := h.find(ifc, ip); e != nil {
+			h.deleteEntry(e)
+			found = true
+		} else if ifc.owns(ip) {
+			return fmt.Errorf("deleting the entry of %v: it is an address of this host: %w", ip, syscall.EPERM)
+		}
+	}
+	if !found {
+		return fmt.Errorf("deleting the entry of %v: no entry: %w", ip, syscall.ENXIO)
+	}
+	return nil
+}
+
+// Flush removes all entries but those of own addresses, of one interface or, if
+// its name is empty, of all. It returns the addresses removed.
+func (h *Host) Flush(ifname string) []netip.Addr {
+	h.mu.Lock()
+	defer h.unlock()
+	var gone []netip.Addr
+	for _, ifc := range h.interfaces {
+		if ifname != "" && ifc.name != ifname {
+			continue
+		}
+		for e := range ifc.entries() {
+			gone = append(gone, e.ip)
+			h.deleteEntry(e)
+		}
+	}
+	return gone
+}
+
+func (h *Host) deleteEntry(e *entry) {
+	h.record(event.Event{Type: event.Deleted, Interface: e.ifc.name, IP: e.ip, MAC: e.Addr()})
+	h.remove(e)
+}

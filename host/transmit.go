@@ -1,0 +1,80 @@
+package host
+
+import (
+	"github.com/isat-project/isat/link"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// maxQueued bounds the frames that wait while another goroutine sends; further
+// ones are dropped and counted, as a full device queue does.
+const maxQueued = 4096
+
+// transmitQueue holds the frames of one interface that the lock's holder has
+// appended. Whoever gives the lock back sends them: there is no goroutine to
+// wake, and the flag keeps the order if two meet. Its buffers are used again.
+type transmitQueue struct {
+	filling, draining frameBatch
+	busy              bool // somebody is sending the other batch
+	listed            bool // the interface is in Host.sending
+}
+
+// frameBatch is frames, one behind the other in one buffer.
+type frameBatch struct {
+	buf    []byte
+	ends   []int // of each frame in buf
+	frames [][]byte
+}
+
+func (b *frameBatch) reset() { b.buf, b.ends = b.buf[:0], b.ends[:0] }
+
+// slices returns the frames.
+func (b *frameBatch) slices() [][]byte {
+	b.frames = b.frames[:0]
+	start := 0
+	for _, end := range b.ends {
+		b.frames = append(b.frames, b.buf[start:end:end])
+		start = end
+	}
+	return b.frames
+}
+
+// send appends a frame with the payload to the queue of ifc.
+func (h *Host) send(ifc *Interface, to lladdr.Addr, etherType uint16, payload []byte) bool {
+	q := &ifc.queue
+	if len(q.filling.ends) >= maxQueued {
+		ifc.stats.TxErrors++
+		return false
+	}
+	header := link.Header{Destination: to, Source: ifc.mac, Type: etherType}
+	q.filling.buf = ifc.framing.Append(q.filling.buf, header, payload)
+	q.filling.ends = append(q.filling.ends, len(q.filling.buf))
+	if !q.listed {
+		q.listed = true
+		h.sending = append(h.sending, ifc)
+	}
+	return true
+}
+
+// transmit sends what waits for ifc, giving the lock away meanwhile. If somebody
+// else is sending already, that one goes on with it.
+func (h *Host) transmit(ifc *Interface) {
+	q := &ifc.queue
+	q.listed = false
+	if q.busy {
+		return
+	}
+	q.busy = true
+	for len(q.filling.ends) > 0 && !ifc.detached {
+		q.filling, q.draining = q.draining, q.filling
+		frames := q.draining.slices()
+		h.mu.Unlock()
+		n, err := ifc.port.WriteFrames(frames)
+		h.mu.Lock()
+		if err != nil || n < len(frames) {
+			ifc.stats.TxErrors += uint64(len(frames) - n)
+		}
+		q.draining.reset()
+	}
+	q.filling.reset()
+	q.busy = false
+}
