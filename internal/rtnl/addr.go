@@ -49,13 +49,15 @@ type Addr struct {
 	Flags     AddrFlags
 	Protocol  uint8         // of who added it, IFA_PROTO, Linux 5.18; 0: not said
 	Metric    uint32        // of the prefix route, IFA_RT_PRIORITY; 0: none
-	Preferred time.Duration // how long it is still preferred, or Forever
-	Valid     time.Duration // how long it is still there, or Forever
+	Preferred time.Duration // for how long it is still preferred, or Forever
+	Valid     time.Duration // for how long it is still there, or Forever
 }
 
 const (
-	sizeofIfaddrmsg = 8  // struct ifaddrmsg of linux/if_addr.h
-	ifaProto        = 11 // IFA_PROTO of linux/if_addr.h
+	sizeofIfaddrmsg    = 8  // struct ifaddrmsg of linux/if_addr.h
+	sizeofIfaCacheinfo = 16 // struct ifa_cacheinfo of linux/if_addr.h
+	ifaProto           = 11 // IFA_PROTO of linux/if_addr.h
+	infinite           = 1<<32 - 1
 )
 
 // parseAddr reads struct ifaddrmsg and its attributes into a. It returns false if
@@ -104,10 +106,20 @@ func parseAddr(payload []byte, a *Addr) bool {
 
 // lifetime reads a time of struct ifa_cacheinfo, in seconds.
 func lifetime(seconds uint32) time.Duration {
-	if seconds == 1<<32-1 {
+	if seconds == infinite {
 		return Forever
 	}
 	return time.Duration(seconds) * time.Second
+}
+
+// seconds is the inverse of lifetime. It rounds up: less than a second is not
+// "gone", and 0 is not forever.
+func seconds(d time.Duration) uint32 {
+	s := (d + time.Second - 1) / time.Second
+	if d <= 0 || s >= infinite || d == Forever {
+		return infinite
+	}
+	return uint32(s)
 }
 
 // Addrs returns the IPv4 addresses of the interface with this index, of all if it
@@ -128,6 +140,71 @@ func (c *Conn) Addrs(index int) ([]Addr, error) {
 		return nil, fmt.Errorf("listing addresses: %w", err)
 	}
 	return addrs, nil
+}
+
+// AddAddr adds an address; EEXIST if the interface has it with this Prefix. Of
+// Flags, the kernel sets Secondary and Permanent itself. Preferred and Valid may
+// be 0 for Forever; else they count in seconds. So what [Conn.Addrs] gives can be
+// added again.
+func (c *Conn) AddAddr(a Addr) error {
+	return c.writeAddr("adding", unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, &a)
+}
+
+// ReplaceAddr adds an address or changes Flags, Scope, Metric and lifetimes of the
+// one there.
+func (c *Conn) ReplaceAddr(a Addr) error {
+	return c.writeAddr("replacing", unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, &a)
+}
+
+// DeleteAddr removes the address with this Index, Local, Peer, length of Prefix
+// and, if given, Label; EADDRNOTAVAIL if there is none. With a primary address go
+// its secondaries, unless promote_secondaries is set.
+func (c *Conn) DeleteAddr(a Addr) error {
+	return c.writeAddr("deleting", unix.RTM_DELADDR, 0, &a)
+}
+
+func (c *Conn) writeAddr(what string, typ, flags uint16, a *Addr) error {
+	network := a.Local
+	if a.Peer.IsValid() {
+		network = a.Peer
+	}
+	if !a.Local.Is4() || !network.Is4() || !a.Prefix.Addr().Is4() || a.Broadcast.IsValid() && !a.Broadcast.Is4() {
+		return fmt.Errorf("%s address %v in %v: %w", what, a.Local, a.Prefix, unix.EAFNOSUPPORT)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.begin(typ, flags)
+	m.ifaddrmsg(a.Index, a.Prefix.Bits(), 0, a.Scope)
+	m.ipv4(unix.IFA_LOCAL, a.Local)
+	m.ipv4(unix.IFA_ADDRESS, network)
+	if a.Label != "" {
+		m.string(unix.IFA_LABEL, a.Label)
+	}
+	if typ == unix.RTM_NEWADDR {
+		m.addrValues(a)
+	}
+	if err := c.do(nil); err != nil {
+		return fmt.Errorf("%s address %v: %w", what, a.Local, err)
+	}
+	return nil
+}
+
+// addrValues appends what an address has beyond its identity.
+func (m *builder) addrValues(a *Addr) {
+	m.uint32(unix.IFA_FLAGS, uint32(a.Flags&^(AddrSecondary|AddrPermanent)))
+	if a.Broadcast.IsValid() {
+		m.ipv4(unix.IFA_BROADCAST, a.Broadcast)
+	}
+	if a.Metric != 0 {
+		m.uint32(unix.IFA_RT_PRIORITY, a.Metric)
+	}
+	if a.Protocol != 0 {
+		m.uint8(ifaProto, a.Protocol)
+	}
+	m.attr(unix.IFA_CACHEINFO, sizeofIfaCacheinfo)
+	for _, v := range []uint32{seconds(a.Preferred), seconds(a.Valid), 0, 0} {
+		m.b = binary.NativeEndian.AppendUint32(m.b, v)
+	}
 }
 
 // ifaddrmsg appends struct ifaddrmsg for IPv4. Flags go into an attribute.

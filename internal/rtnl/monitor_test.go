@@ -73,7 +73,7 @@ func TestBurstIsOneBatch(t *testing.T) {
 	t.Logf("a Receive that fails has %v allocations", allocs)
 	misses.SetDeadline(soon())
 	for round := range 3 {
-		const n = 60
+		const n = 20
 		for i := range n {
 			send(t, fmt.Sprintf("192.0.2.%d", 10+round*n+i))
 		}
@@ -208,7 +208,7 @@ func TestMissesOverrun(t *testing.T) {
 	setProc(t, "neigh/e0/app_solicit", "1")
 	setProc(t, "neigh/e0/ucast_solicit", "0")
 	misses := dialMisses(t, rtnl.Config{ReadBuffer: 1})
-	const n = 100
+	const n = 30
 	for i := range n {
 		send(t, fmt.Sprintf("192.0.2.%d", 10+i))
 	}

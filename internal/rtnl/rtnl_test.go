@@ -91,6 +91,10 @@ func enter(t testing.TB) (e0 int) {
 	t.Helper()
 	testns.Enter(t)
 	ip(t, "link", "add", "e0", "address", e0MAC, "type", "veth", "peer", "name", "e1", "address", e1MAC)
+	// The number of neighbours that are not permanent is bounded for all
+	// namespaces together (gc_thresh3, 1,024), and a namespace that is left goes
+	// away only some time later.
+	t.Cleanup(func() { ip(t, "link", "delete", "e0") })
 	ip(t, "link", "set", "e1", "up")
 	ip(t, "link", "set", "e0", "up")
 	ip(t, "address", "add", "192.0.2.1/24", "dev", "e0")

@@ -1,0 +1,139 @@
+//go:build linux
+
+package rtnl
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// AddRoute adds a route; EEXIST if there is one with its Dst, Table and Metric.
+// Table 0 is the main table, Type 0 unicast. A route without a gateway wants
+// ScopeLink, or else no gateway can be reached through it. Of Flags only HopOnlink
+// is the caller's.
+func (c *Conn) AddRoute(r Route) error {
+	return c.writeRoute("adding", unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, &r)
+}
+
+// ReplaceRoute adds a route in place of the one with its Dst, Table and Metric.
+func (c *Conn) ReplaceRoute(r Route) error {
+	return c.writeRoute("replacing", unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, &r)
+}
+
+// DeleteRoute removes the first route that is as r says: Dst, Table (0: main) and
+// Scope (ScopeNowhere: any), and what of the others is not zero. ESRCH if there is
+// none.
+func (c *Conn) DeleteRoute(r Route) error {
+	return c.writeRoute("deleting", unix.RTM_DELROUTE, 0, &r)
+}
+
+// errNotIPv4 is a route that is not of IPv4.
+var errNotIPv4 = errors.New("not an IPv4 route")
+
+func (c *Conn) writeRoute(what string, typ, flags uint16, r *Route) error {
+	if !r.Dst.Addr().Is4() || r.PrefSrc.IsValid() && !r.PrefSrc.Is4() {
+		return fmt.Errorf("%s route to %v: %w: %w", what, r.Dst, errNotIPv4, unix.EAFNOSUPPORT)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.begin(typ, flags)
+	kind := r.Type
+	if kind == 0 && typ == unix.RTM_NEWROUTE {
+		kind = RouteUnicast
+	}
+	m.rtmsg(rtmsg{
+		bits:     r.Dst.Bits(),
+		protocol: r.Protocol,
+		scope:    r.Scope,
+		typ:      kind,
+		flags:    uint32(r.Flags & HopOnlink),
+	})
+	table := r.Table
+	if table == 0 {
+		table = TableMain
+	}
+	m.uint32(unix.RTA_TABLE, table)
+	m.ipv4(unix.RTA_DST, r.Dst.Masked().Addr())
+	if r.Metric != 0 {
+		m.uint32(unix.RTA_PRIORITY, r.Metric)
+	}
+	if r.PrefSrc.IsValid() {
+		m.ipv4(unix.RTA_PREFSRC, r.PrefSrc)
+	}
+	m.hops(r)
+	if err := c.do(nil); err != nil {
+		return fmt.Errorf("%s route to %v: %w", what, r.Dst, err)
+	}
+	return nil
+}
+
+// hops appends the ways of a route: a nexthop object, several, or one.
+func (m *builder) hops(r *Route) {
+	switch {
+	case r.HopID != 0:
+		m.uint32(rtaNHID, r.HopID)
+	case len(r.Hops) > 0:
+		all := m.nest(unix.RTA_MULTIPATH)
+		for _, h := range r.Hops {
+			start := len(m.b)
+			m.b = append(m.b, 0, 0, byte(h.Flags&HopOnlink), byte(max(h.Weight, 1)-1))
+			m.b = binary.NativeEndian.AppendUint32(m.b, uint32(h.OIF))
+			m.gateway(h.Gateway)
+			binary.NativeEndian.PutUint16(m.b[start:], uint16(len(m.b)-start))
+		}
+		m.endNest(all)
+	default:
+		if r.OIF != 0 {
+			m.uint32(unix.RTA_OIF, uint32(r.OIF))
+		}
+		m.gateway(r.Gateway)
+	}
+}
+
+func (m *builder) gateway(ip netip.Addr) {
+	switch {
+	case ip.Is4():
+		m.ipv4(unix.RTA_GATEWAY, ip)
+	case ip.Is6(): // RFC 8950: an IPv4 route by an IPv6 router
+		a := ip.As16()
+		m.attr(unix.RTA_VIA, 2+len(a))
+		m.b = binary.NativeEndian.AppendUint16(m.b, unix.AF_INET6)
+		m.b = append(m.b, a[:]...)
+		m.pad()
+	}
+}
+
+// RouteGet asks which route a packet of this host to dst takes, out of the
+// interface oif if that is not 0: NextHop and PrefSrc, which is the source address
+// it gets, are of this packet. Errors are the ones the sender would get:
+// ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL.
+//
+// With oif and no route to dst out of it, the kernel takes dst to be on the link
+// (ip_route_output_key_hash_rcu): Gateway is the zero Addr and Table is 0.
+func (c *Conn) RouteGet(dst netip.Addr, oif int) (Route, error) {
+	if !dst.Is4() {
+		return Route{}, fmt.Errorf("asking for the route to %v: %w: %w", dst, errNotIPv4, unix.EAFNOSUPPORT)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.begin(unix.RTM_GETROUTE, 0)
+	m.rtmsg(rtmsg{bits: 32, flags: unix.RTM_F_LOOKUP_TABLE}) // else Table is always main
+	m.ipv4(unix.RTA_DST, dst)
+	if oif != 0 {
+		m.uint32(unix.RTA_OIF, uint32(oif))
+	}
+	var r Route
+	found := false
+	err := c.do(func(h header, payload []byte) { found = parseRoute(payload, &r) || found })
+	if err == nil && !found {
+		err = errMalformed
+	}
+	if err != nil {
+		return Route{}, fmt.Errorf("asking for the route to %v: %w", dst, err)
+	}
+	return r, nil
+}
