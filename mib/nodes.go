@@ -1,12 +1,12 @@
 package mib
 
-// The two branches of the tree, with FreeBSD's names, and the one for counters.
+// StatsPrefix begins the name of every counter.
+const StatsPrefix = link + "stats."
+
+// The two branches of the tree, with FreeBSD's names.
 const (
 	inet = "net.link.ether.inet."
 	link = "net.link.ether.arp."
-
-	// StatsPrefix begins the name of every counter.
-	StatsPrefix = link + "stats."
 )
 
 // maxSeconds is the greatest time in seconds whose milliseconds fit the 32-bit

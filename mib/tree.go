@@ -23,7 +23,7 @@ import (
 // Interfaces are known by name alone and need not exist: a value may be set for
 // one that is still to come.
 type Tree struct {
-	snapshot atomic.Pointer[snapshot]
+	snapshot atomic.Pointer[snapshot] // stored with mu held
 
 	mu       sync.Mutex
 	nodes    map[string]Node
@@ -31,12 +31,6 @@ type Tree struct {
 	values   map[string]map[string]int64 // what was set, by interface ("" for the whole host) and node
 
 	changes notifier
-}
-
-// snapshot is the settings in force at one time. It is immutable.
-type snapshot struct {
-	host         *Settings
-	perInterface map[string]*Settings // of the interfaces with a value of their own
 }
 
 // New returns a tree of all tunables, with their default values and no counters.
@@ -212,50 +206,6 @@ func (t *Tree) changeLocked(name, ifname string, edit func(Node, map[string]int6
 		t.changes.add(c)
 	}
 	return nil
-}
-
-// Settings returns the tunables in force on an interface, or those of the whole
-// host if ifname is "" or the interface has none of its own. It takes no lock
-// and does not allocate.
-func (t *Tree) Settings(ifname string) *Settings {
-	s := t.snapshot.Load()
-	if own, ok := s.perInterface[ifname]; ok {
-		return own
-	}
-	return s.host
-}
-
-// publishLocked makes the snapshot anew after a change of the values of ifname.
-// Those of other interfaces follow if it is "", the whole host.
-func (t *Tree) publishLocked(ifname string) {
-	next := &snapshot{perInterface: make(map[string]*Settings, len(t.values))}
-	if ifname == "" {
-		next.host = t.settingsLocked("")
-		for name := range t.values {
-			if name != "" {
-				next.perInterface[name] = t.settingsLocked(name)
-			}
-		}
-	} else {
-		old := t.snapshot.Load()
-		next.host = old.host
-		maps.Copy(next.perInterface, old.perInterface)
-		delete(next.perInterface, ifname)
-		if _, ok := t.values[ifname]; ok {
-			next.perInterface[ifname] = t.settingsLocked(ifname)
-		}
-	}
-	t.snapshot.Store(next)
-}
-
-func (t *Tree) settingsLocked(ifname string) *Settings {
-	return newSettings(func(name string) (Node, int64) {
-		n, err := t.nodeLocked(name)
-		if err != nil {
-			panic("mib: " + err.Error()) // newSettings asks for nodes of the table only
-		}
-		return n, t.valueLocked(n, ifname)
-	})
 }
 
 // valueLocked returns the value of a tunable in force on an interface.
