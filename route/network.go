@@ -26,7 +26,7 @@ type Spec struct {
 	Metric uint32
 	// Implicit makes 0.0.0.0/0 the network of every address that no other on-link
 	// network of its interface holds. Only lookups on the interface find it:
-	// neither Lookup nor Networks show it. A taken-over interface has one, because
+	// neither Lookup nor Networks nor messages show it. A taken-over interface has one, because
 	// there the kernel has chosen the interface already and may ask for any
 	// address.
 	Implicit bool

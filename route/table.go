@@ -222,7 +222,11 @@ func (t *Table[E]) DeleteInterface(ifindex int) {
 	}
 }
 
-// report tells about a network.
+// report tells about a network. An implicit one is no route that anybody else
+// knows of; its clones are.
 func (t *Table[E]) report(typ MessageType, n *Network[E]) {
+	if n.Implicit {
+		return
+	}
 	t.notify(Message[E]{Type: typ, Prefix: n.Prefix, Gateway: n.Gateway, Interface: n.Interface, Flags: n.Flags})
 }
