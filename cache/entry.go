@@ -113,6 +113,8 @@ type Input struct {
 	// Await says, with Demand, that it lasts until there is an answer or an
 	// error. Without it a demand ends with its request.
 	Await bool
+	// Age is, with Lend, how long ago the owner of the address was heard.
+	Age time.Duration
 	// Used says, with Tick, that a lookup has used the entry since the last one.
 	Used bool
 }
@@ -253,7 +255,7 @@ func (e *Entry) enter(now time.Time, row Transition, cause Cause, in Input) {
 		if row.From == Permanent && cause == Moved {
 			return
 		}
-		e.addr, e.validated = in.Addr, now
+		e.addr, e.validated = in.Addr, now.Add(-in.Age)
 		e.tries, e.demand = 0, false
 	case Aged:
 		e.tries, e.demand = 0, false

@@ -41,6 +41,8 @@ type Host struct {
 	uses           chan entryKey // entries in Verify that a lookup has used
 	outlets        atomic.Pointer[outlets]
 
+	pings chan chan struct{} // see Ping
+
 	mu         sync.Mutex
 	interfaces []*Interface // in the order of Attach
 	local      localAddresses
@@ -79,6 +81,7 @@ func New(c Config) *Host {
 		wakeNeighbours: make(chan struct{}, 1),
 		uses:           make(chan entryKey, 256),
 		linkAddrs:      make(map[lladdr.Addr]bool),
+		pings:          make(chan chan struct{}),
 		timers:         deadline.New[timed](time.Now()),
 	}
 	h.routes = route.New(h.routeChanged)
@@ -186,4 +189,35 @@ func (h *Host) byIndex(index int) *Interface {
 		}
 	}
 	return nil
+}
+
+// Ping returns nil when the goroutines of [Host.Run] have shown that they make
+// progress: that of the timers has had the lock, and that of the bindings is not
+// busy with an update that does not end. Otherwise it returns the error of ctx.
+func (h *Host) Ping(ctx context.Context) error {
+	loops := 1
+	if h.neighbours != nil {
+		loops = 2
+	}
+	for range loops {
+		// Each loop takes one: while it is answering it is not receiving.
+		done := make(chan struct{})
+		select {
+		case h.pings <- done:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the host: %w", ctx.Err())
+		}
+		defer close(done)
+	}
+	return nil
+}
+
+// pong answers a Ping: the loop shows that it gets the lock.
+func (h *Host) pong(ctx context.Context, done chan struct{}) {
+	h.mu.Lock()
+	h.unlock()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }

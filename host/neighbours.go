@@ -88,6 +88,9 @@ func (h *Host) runNeighbours(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case done := <-h.pings:
+			h.pong(ctx, done)
+			continue
 		case <-h.wakeNeighbours:
 		}
 		h.mu.Lock()

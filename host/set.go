@@ -31,7 +31,7 @@ func (o Origin) String() string {
 	return fmt.Sprintf("origin %d", uint8(o))
 }
 
-// Change sets an entry by an administrator's hand.
+// Change sets an entry from elsewhere than the wire.
 type Change struct {
 	Interface string // "": the interface whose network the address is in
 	IP        netip.Addr
@@ -39,8 +39,11 @@ type Change struct {
 	// Temporary entries live for max_age and follow their owner, like learned
 	// ones; others are permanent.
 	Temporary bool
-	// Adopted says that the IP side has the entry already.
-	Adopted bool
+	// Origin is whose entry it is. The zero Origin, Learned, is for what the IP
+	// side has learned by itself and the host takes over; it is always Temporary.
+	Origin Origin
+	// Age is how long ago the owner of a temporary entry was heard.
+	Age time.Duration
 }
 
 // Set makes or changes an entry and reports whether it is new. This is the one
@@ -82,18 +85,19 @@ func (h *Host) set(c Change) (bool, error) {
 	e := h.find(ifc, ip)
 	created := e == nil
 	if created {
-		if e, err = h.create(ifc, ip, Administrator); err != nil {
+		if e, err = h.create(ifc, ip, c.Origin); err != nil {
 			return false, err
 		}
 	}
-	e.origin = Administrator
+	e.origin = c.Origin
 	ifc.untrack(e)
+	ifc.track(e)
 	e.installed = true
 	kind := cache.Pin
-	if c.Temporary {
+	if c.Temporary || c.Origin != Administrator {
 		kind = cache.Lend
 	}
-	h.handle(time.Now(), e, cache.Input{Kind: kind, Addr: c.MAC})
+	h.handle(time.Now(), e, cache.Input{Kind: kind, Addr: c.MAC, Age: c.Age})
 	return created, nil
 }
 

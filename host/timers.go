@@ -14,6 +14,9 @@ func (h *Host) runTimers(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case done := <-h.pings:
+			h.pong(ctx, done)
+			continue
 		case key := <-h.uses:
 			h.used(key)
 			continue
