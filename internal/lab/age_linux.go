@@ -1,0 +1,118 @@
+package lab
+
+import (
+	"context"
+	"time"
+
+	"github.com/isat-project/isat/internal/lab/lan"
+	"github.com/isat-project/isat/internal/lab/probe"
+)
+
+// shortAge is max_age in the scenario. The kernel tells of the use of an entry
+// only after delay_first_probe_time, 5 s (arp(7)), and isat needs to know before
+// the entry expires.
+const shortAge = 10 * time.Second
+
+// playAge has three entries: one used by ping, one by TCP and one not at all.
+func playAge(ctx context.Context, s *stage) error {
+	if err := s.isat.Start(ctx); err != nil {
+		return err
+	}
+	isat, alice, bob, router := s.net.Isat, s.net.Alice, s.net.Bob, s.net.Router
+	s.Say("max_age is 1200 s; here it is set to %v", shortAge)
+	if err := s.isat.SetMaxAge(ctx, shortAge); err != nil {
+		return err
+	}
+	// What a peer asks is as good as an answer to what isat would ask.
+	s.Say("alice and bob get permanent entries for isat: they have no need to ask, only isat has")
+	for _, h := range []*lan.Host{alice, bob} {
+		if err := h.Learn(isat.IP(), isat.MAC); err != nil {
+			return err
+		}
+	}
+
+	begin := time.Now()
+	s.Say("isat pings alice twice a second, keeps a TCP stream to bob, and pings the router once")
+	ping, err := startPing(ctx, isat, alice.IP(), time.Second/2)
+	if err != nil {
+		return err
+	}
+	defer ping.discard()
+	stream, err := startStream(ctx, isat, bob, time.Second/10)
+	if err != nil {
+		return err
+	}
+	defer stream.end()
+	s.expectPing(ctx, isat, router.IP(), s.patience)
+
+	// The ping that resolved the router is a use: the entry may be refreshed once.
+	var left time.Time
+	gone := s.until(ctx, 2*shortAge+s.patience, func() bool {
+		inIsat, inKernel, err := s.entries(ctx, router.IP())
+		left = time.Now()
+		return err == nil && !inIsat.IsValid() && !inKernel.IsValid()
+	})
+	age := left.Sub(s.lastHeard(router, begin))
+	s.Expect(gone && age > shortAge-time.Second, "the router's entry, not used, is gone from isat and from its kernel %s after the router was last heard", seconds(age))
+
+	s.until(ctx, shortAge+s.patience, func() bool {
+		return len(s.asked(begin, isat.MAC, alice.IP())) > 1 && len(s.asked(begin, isat.MAC, bob.IP())) > 1
+	})
+	s.pass(ctx, time.Second) // for what a wrong refresh would lose
+	for _, h := range []*lan.Host{alice, bob} {
+		s.expectRefreshed(h, begin)
+		s.expectEntries(ctx, h.IP(), h.MAC)
+	}
+	pings, err := ping.end()
+	if err != nil {
+		return err
+	}
+	s.Expect(pings.lost() == 0, "%d of %s lost", pings.lost(), count(len(pings), "ping"))
+	progress, err := stream.end()
+	if err != nil {
+		return err
+	}
+	s.Expect(progress.Bytes > 0 && progress.Retransmits == 0, "%d bytes went through the TCP stream, %s sent again",
+		progress.Bytes, count(int(progress.Retransmits), "segment"))
+	return nil
+}
+
+// lastHeard returns when a host last answered isat.
+func (s *stage) lastHeard(h *lan.Host, since time.Time) time.Time {
+	replies := s.answered(since, h.IP(), s.net.Isat.MAC)
+	if len(replies) == 0 {
+		return since
+	}
+	return replies[len(replies)-1].Time
+}
+
+// expectRefreshed expects that isat asked a host again before what it knew of it
+// was shortAge old.
+func (s *stage) expectRefreshed(h *lan.Host, since time.Time) {
+	replies := s.answered(since, h.IP(), s.net.Isat.MAC)
+	if len(replies) < 2 {
+		s.Expect(false, "%s's entry, in use, is refreshed: %s seen", h.Name, count(len(replies), "reply"))
+		return
+	}
+	longest := longestGap(replies)
+	s.Expect(longest <= shortAge+time.Second/2, "%s's entry, in use, is refreshed after %s", h.Name, seconds(longest))
+}
+
+// longestGap returns the longest time between two neighbouring frames.
+func longestGap(frames []probe.Frame) (gap time.Duration) {
+	for i := 1; i < len(frames); i++ {
+		gap = max(gap, frames[i].Time.Sub(frames[i-1].Time))
+	}
+	return gap
+}
+
+// shortestGap returns the shortest time between two neighbouring frames, 0 for
+// fewer than two.
+func shortestGap(frames []probe.Frame) (gap time.Duration) {
+	for i := 1; i < len(frames); i++ {
+		if d := frames[i].Time.Sub(frames[i-1].Time); i == 1 || d < gap {
+			gap = d
+		}
+	}
+	return gap
+}

@@ -1,0 +1,145 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/isat-project/isat/internal/lab/lan"
+)
+
+// script returns how a scenario is played against real kernels.
+func script(name string) func(context.Context, *stage) error {
+	return map[string]func(context.Context, *stage) error{
+		"resolve":   playResolve,
+		"age":       playAge,
+		"down":      playDown,
+		"move":      playMove,
+		"impostor":  playImpostor,
+		"permanent": playPermanent,
+		"crash":     playCrash,
+		"hang":      playHang,
+	}[name]
+}
+
+// inside plays in namespaces of its own, with its files in dir.
+func (o Options) inside(ctx context.Context, dir string) (ok bool, err error) {
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	// One network for a try: a user namespace may be granted and be worth nothing.
+	net, err := lan.New()
+	if err != nil {
+		if r := explain(err, readSysctl); r != nil {
+			return o.playSegment(ctx, r)
+		}
+		return false, err
+	}
+	if err := net.Close(); err != nil {
+		return false, err
+	}
+	ok = true
+	if len(o.chosen()) > 0 {
+		ok, err = o.play(ctx, func(ctx context.Context, s outline, story *Story) Result {
+			return o.playOne(ctx, s, story, func(host *lan.Host, log *logBook) (daemon, error) {
+				return newChild(host, dir, log)
+			})
+		})
+	}
+	if o.Once || err != nil {
+		return ok, err
+	}
+	return ok, o.stay(ctx, dir)
+}
+
+// playOne plays one scenario with the daemon that start makes, and clears up.
+func (o Options) playOne(ctx context.Context, s outline, story *Story, start daemonMaker) (r Result) {
+	r = Result{Scenario: s.name, About: s.about, On: Namespaces}
+	stage, err := newStage(story, start)
+	if err != nil {
+		r.failed(err)
+		return r
+	}
+	if o.patience > 0 {
+		stage.patience = o.patience
+	}
+	err = tryPlay(ctx, script(s.name), stage)
+	err = errors.Join(err, stage.broken, stage.record(o.Pcap, s.name))
+	story.catchUp()
+	if err != nil || len(story.wrong) > 0 {
+		stage.tellLog()
+	}
+	if err = errors.Join(err, stage.close()); err != nil {
+		r.failed(err)
+	}
+	return r
+}
+
+// tryPlay turns a panic into an error, so that the stage is cleared.
+func tryPlay(ctx context.Context, play func(context.Context, *stage) error, s *stage) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if err := play(ctx, s); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// stay keeps a network and a daemon up until ctx ends.
+func (o Options) stay(ctx context.Context, dir string) (err error) {
+	net, err := lan.New()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, net.Close()) }()
+	c, err := newChild(net.Isat, dir, &logBook{also: o.Stderr})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if err := c.Start(ctx); err != nil {
+		return err
+	}
+	o.guide(net, c)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-c.process.Done():
+		return fmt.Errorf("the daemon ended by itself: %s", c.log.last())
+	}
+}
+
+// guide tells how to reach what is up.
+func (o Options) guide(net *lan.LAN, c *child) {
+	fmt.Fprintf(o.Stdout, `
+   alice         bob         router ──── far
+192.0.2.9    192.0.2.10   192.0.2.254    198.51.100.9
+     │            │            │
+  ───┴────────────┴─────┬──────┴───
+                        │
+                  isat 192.0.2.1
+
+The daemon runs on isat, and does its ARP. Point other commands at its socket:
+
+  export ISAT_SOCKET=%s
+  isat arp -an
+  isat resolve 192.0.2.9
+  isat events
+
+To be on a host, with ping(8) and ip(8) of your own:
+
+`, c.socket())
+	for _, h := range net.Hosts() {
+		fmt.Fprintf(o.Stdout, "  %-7s %s\n", h.Name, enter(h))
+	}
+	fmt.Fprintf(o.Stdout, "\nCtrl-C ends it all.\n")
+}
+
+// enter returns a command that starts a shell on a host. The namespace has no
+// name; this process holds it by a descriptor.
+func enter(h *lan.Host) string {
+	return fmt.Sprintf("nsenter --user=/proc/%[1]d/ns/user --net=/proc/%[1]d/fd/%[2]d", os.Getpid(), h.NS.FD())
+}

@@ -1,0 +1,252 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/isat-project/isat/arp"
+	"github.com/isat-project/isat/internal/lab/lan"
+	"github.com/isat-project/isat/internal/lab/probe"
+	"github.com/isat-project/isat/link/pcap"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// stage is a network with isat on it, and what is seen of it. Every scenario has
+// one of its own, so that none inherits the tables of another. Its methods are for
+// the goroutine that tells the story.
+type stage struct {
+	*Story
+	net      *lan.LAN
+	isat     daemon
+	log      *logBook      // of the daemon
+	wire     *probe.Wire   // the switch's port of isat
+	patience time.Duration // how long something may take that is done in milliseconds when the machine is idle
+	frames   []probe.Frame
+	said     []logLine // diagnostics
+	broken   error     // of what watches
+}
+
+// defaultPatience is long enough for a machine that is busy with other things.
+const defaultPatience = 10 * time.Second
+
+// daemonMaker prepares what does ARP on a host and logs to log.
+type daemonMaker func(host *lan.Host, log *logBook) (daemon, error)
+
+// newStage builds the network and prepares the daemon; it does not start it. The
+// caller closes the stage.
+func newStage(story *Story, prepare daemonMaker) (s *stage, err error) {
+	s = &stage{Story: story, log: &logBook{}, patience: defaultPatience}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.net, err = lan.New(); err != nil {
+		return s, err
+	}
+	if s.wire, err = probe.NewWire(s.net.Switch(), s.net.Isat.Name); err != nil {
+		return s, err
+	}
+	if s.isat, err = prepare(s.net.Isat, s.log); err != nil {
+		return s, err
+	}
+	s.begin = time.Now() // not when the network was begun
+	s.sources = append(s.sources, func(*Story) { s.look() })
+	return s, nil
+}
+
+// close ends the daemon and takes the network down.
+func (s *stage) close() error {
+	s.sources = nil
+	var errs []error
+	if s.isat != nil {
+		errs = append(errs, s.isat.Close())
+	}
+	if s.wire != nil {
+		errs = append(errs, s.wire.Close())
+	}
+	if s.net != nil {
+		errs = append(errs, s.net.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// look takes note of the frames and diagnostics since the last look.
+func (s *stage) look() {
+	frames, err := s.wire.Frames()
+	if err != nil && s.broken == nil {
+		s.broken = err
+	}
+	for _, f := range frames {
+		s.addFrame(f.Time, f.Header, f.Packet, f.Err)
+	}
+	s.frames = append(s.frames, frames...)
+	lines := s.isat.Diagnostics()
+	for _, l := range lines {
+		s.add(l.at, Log, l.text)
+	}
+	s.said = append(s.said, lines...)
+}
+
+// until waits until cond holds and reports whether it did within the limit. What
+// happens meanwhile is told as it happens.
+func (s *stage) until(ctx context.Context, limit time.Duration, cond func() bool) bool {
+	deadline := time.Now().Add(limit)
+	for {
+		s.catchUp()
+		if cond() {
+			return true
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pollInterval)
+	}
+}
+
+// pass lets time pass.
+func (s *stage) pass(ctx context.Context, d time.Duration) {
+	s.until(ctx, d, func() bool { return false })
+}
+
+// seen returns the frames from a moment on that match.
+func (s *stage) seen(from time.Time, match func(probe.Frame) bool) (found []probe.Frame) {
+	s.look()
+	for _, f := range s.frames {
+		if f.Err == nil && !f.Time.Before(from) && match(f) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// asked returns the requests for target that came from the MAC address from.
+func (s *stage) asked(since time.Time, from lladdr.Addr, target netip.Addr) []probe.Frame {
+	return s.seen(since, func(f probe.Frame) bool {
+		return f.Packet.Operation == arp.Request && f.Packet.TargetIP == target && f.Header.Source == from
+	})
+}
+
+// answered returns the replies for address that went to the MAC address to.
+func (s *stage) answered(since time.Time, address netip.Addr, to lladdr.Addr) []probe.Frame {
+	return s.seen(since, func(f probe.Frame) bool {
+		return f.Packet.Operation == arp.Reply && f.Packet.SenderIP == address && f.Header.Destination == to
+	})
+}
+
+// logged counts the diagnostics with all these words.
+func (s *stage) logged(words ...string) (n int) {
+	s.look()
+	for _, l := range s.said {
+		all := true
+		for _, w := range words {
+			all = all && strings.Contains(l.text, w)
+		}
+		if all {
+			n++
+		}
+	}
+	return n
+}
+
+// expectPing sends one ping and expects its reply.
+func (s *stage) expectPing(ctx context.Context, from *lan.Host, to netip.Addr, limit time.Duration) {
+	rtt, err := probe.Ping(ctx, from.NS, to, limit)
+	if err != nil {
+		s.Expect(false, "%s gets an answer from %v: %v", from.Name, to, err)
+		return
+	}
+	s.Expect(true, "%s gets an answer from %v after %s", from.Name, to, milliseconds(rtt))
+}
+
+// expectEntries expects the entry of ip in isat's table and in the kernel's to be
+// mac.
+func (s *stage) expectEntries(ctx context.Context, ip netip.Addr, mac lladdr.Addr) {
+	var inIsat, inKernel lladdr.Addr
+	var err error
+	s.until(ctx, s.patience, func() bool {
+		inIsat, inKernel, err = s.entries(ctx, ip)
+		return err == nil && inIsat == mac && inKernel == mac
+	})
+	s.Expect(err == nil && inIsat == mac && inKernel == mac, "%v is at %v for isat and for its kernel%s", ip, mac,
+		otherwise(inIsat, inKernel, mac, err))
+}
+
+// entries returns the MAC address of ip in isat's table and in the kernel's, none
+// where there is no entry.
+func (s *stage) entries(ctx context.Context, ip netip.Addr) (inIsat, inKernel lladdr.Addr, err error) {
+	inIsat, err = s.isat.Entry(ctx, ip)
+	if err != nil {
+		return inIsat, inKernel, err
+	}
+	n, _, err := s.net.Isat.Neighbour(ip)
+	return inIsat, n.MAC, err
+}
+
+// otherwise tells what is not as it should be.
+func otherwise(inIsat, inKernel, want lladdr.Addr, err error) string {
+	if err != nil {
+		return fmt.Sprintf(": %v", err)
+	}
+	if inIsat == want && inKernel == want {
+		return ""
+	}
+	name := func(a lladdr.Addr) string {
+		if !a.IsValid() {
+			return "nothing"
+		}
+		return a.String()
+	}
+	return fmt.Sprintf(": isat has %s, the kernel %s", name(inIsat), name(inKernel))
+}
+
+// logShown is how many lines of the log a story that went wrong ends with.
+const logShown = 20
+
+// tellLog ends the story with the last lines of the daemon's log.
+func (s *stage) tellLog() {
+	lines := s.log.tail(logShown)
+	if len(lines) > 0 {
+		s.Say("the last lines of the daemon's log:")
+	}
+	for _, l := range lines {
+		s.Say("  %s", l)
+	}
+}
+
+// record writes the frames of the story to a file, if one is wanted.
+func (s *stage) record(dir, name string) error {
+	if dir == "" {
+		return nil
+	}
+	s.look()
+	f, err := os.Create(filepath.Join(dir, name+".pcap"))
+	if err != nil {
+		return fmt.Errorf("recording: %w", err)
+	}
+	defer f.Close()
+	w, err := pcap.NewWriter(f, pcap.LinkTypeEthernet)
+	if err != nil {
+		return fmt.Errorf("recording: %w", err)
+	}
+	for _, frame := range s.frames {
+		if err := w.WriteFrame(frame.Time, frame.Bytes); err != nil {
+			return fmt.Errorf("recording: %w", err)
+		}
+	}
+	return f.Close()
+}
+
+// milliseconds renders a short time.
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}
+
+// seconds renders a longer one.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
