@@ -61,7 +61,7 @@ type Changes struct {
 // maxOwn bounds the port ids in the filter, whose jumps are short.
 const maxOwn = 64
 
-// DialChanges opens the socket: it needs no privilege. Changes of neighbours by
+// DialChanges opens the socket, which needs no privilege. Changes of neighbours by
 // the Conns with the port ids own, up to 64, are left out by the kernel; but a
 // deletion comes even so, with PortID 0 (see [Action]).
 func DialChanges(c Config, own ...uint32) (*Changes, error) {

@@ -3,7 +3,6 @@
 package rtnl
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 
@@ -169,15 +168,4 @@ func (c *Conn) batch(first uint32, fail func(i int, err error)) error {
 			}
 		}
 	}
-}
-
-// IsNotExist reports whether err is of a thing that is not there: ENOENT, ESRCH,
-// ENODEV, ENXIO or EADDRNOTAVAIL, which the kernel gives depending on the table.
-func IsNotExist(err error) bool {
-	for _, errno := range []unix.Errno{unix.ENOENT, unix.ESRCH, unix.ENODEV, unix.ENXIO, unix.EADDRNOTAVAIL} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
 }

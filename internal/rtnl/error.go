@@ -116,3 +116,14 @@ func parseError(payload []byte, flags uint16, done bool) error {
 	}
 	return e
 }
+
+// IsNotExist reports whether err is of a thing that is not there: ENOENT, ESRCH,
+// ENODEV, ENXIO or EADDRNOTAVAIL, which the kernel gives depending on the table.
+func IsNotExist(err error) bool {
+	for _, errno := range []unix.Errno{unix.ENOENT, unix.ESRCH, unix.ENODEV, unix.ENXIO, unix.EADDRNOTAVAIL} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}

@@ -39,6 +39,14 @@ const (
 
 // String returns the name of the file in /proc/sys/net/ipv4/conf/INTERFACE.
 func (k ConfKey) String() string {
+	if name := k.name(); name != "" {
+		return name
+	}
+	return fmt.Sprintf("conf key %d", uint8(k))
+}
+
+// name returns "" for a key without a constant here.
+func (k ConfKey) name() string {
 	switch k {
 	case ConfForwarding:
 		return "forwarding"
@@ -77,7 +85,7 @@ func (k ConfKey) String() string {
 	case ConfARPEvictNoCarrier:
 		return "arp_evict_nocarrier"
 	}
-	return fmt.Sprintf("conf key %d", uint8(k))
+	return ""
 }
 
 // InetConf has the values of an interface's net.ipv4.conf by key. What the kernel
@@ -106,9 +114,9 @@ func parseInetConf(families attrs) *InetConf {
 	return nil
 }
 
-// SetInetConf sets values of the interface's net.ipv4.conf, all or none. Unlike
-// writing /proc/sys it works where that is mounted read-only. The kernel sends no
-// notification of the link for it.
+// SetInetConf sets values of the interface's net.ipv4.conf. Unlike writing
+// /proc/sys it works where that is mounted read-only. While the interface is up
+// the kernel tells of it by a [LinkChange].
 func (c *Conn) SetInetConf(index int, values map[ConfKey]int32) error {
 	if len(values) == 0 {
 		return nil

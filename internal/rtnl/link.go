@@ -68,8 +68,8 @@ type Link struct {
 	LowerIndex int    // index of the interface below (IFLA_LINK), for veth its peer; 0: none
 	LowerNetNS bool   // LowerIndex is of another namespace (IFLA_LINK_NETNSID)
 
-	// IPv4 is the interface's net.ipv4.conf; nil in notifications of no change in
-	// it, and for an interface without IPv4 (MTU below 68).
+	// IPv4 is the interface's net.ipv4.conf; nil for an interface without IPv4
+	// (MTU below 68), or no more with it (deleted).
 	IPv4 *InetConf
 }
 

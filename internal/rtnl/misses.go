@@ -32,8 +32,7 @@ type Misses struct {
 	visit func(header, []byte)
 }
 
-// DialMisses opens the socket: it needs no privilege. The kernel makes no miss
-// that has to wait: one that finds no room in the buffer is lost, see Receive.
+// DialMisses opens the socket, which needs no privilege.
 func DialMisses(c Config) (*Misses, error) {
 	s, err := openSocket(c, monitorBuffer)
 	if err != nil {

@@ -35,16 +35,6 @@ func ip(t testing.TB, args ...string) string {
 	return string(out)
 }
 
-// ipBatch runs many commands of ip(8).
-func ipBatch(t testing.TB, commands []string) {
-	t.Helper()
-	cmd := exec.Command("ip", "-batch", "-")
-	cmd.Stdin = strings.NewReader(strings.Join(commands, "\n"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("ip -batch: %v\n%s", err, out)
-	}
-}
-
 // object is one of ip(8)'s objects in JSON.
 type object map[string]any
 
