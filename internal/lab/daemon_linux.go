@@ -17,8 +17,7 @@ import (
 	"github.com/isat-project/isat/lladdr"
 )
 
-// daemon is what does ARP on the host isat: the daemon, or in the lab's own tests
-// the Linux kernel, which every scenario can do without isat.
+// daemon is what a scenario asks of isat's daemon.
 type daemon interface {
 	// Start starts it and returns when it is in charge of the interface.
 	Start(ctx context.Context) error

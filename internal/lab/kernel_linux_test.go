@@ -1,49 +1,117 @@
 package lab
 
 import (
-	"context"
-	"errors"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"strconv"
-	"syscall"
-	"time"
 
-	"github.com/isat-project/isat/internal/lab/lan"
+	"github.com/isat-project/isat/api"
+	"github.com/isat-project/isat/internal/rtnl"
 	"github.com/isat-project/isat/lladdr"
 )
 
-// plainKernel is the Linux kernel's own ARP in the daemon's place: a referee for
-// the lab. Scenarios of what RFC 826 asks of every host must pass with it, and
-// those of what only isat does must fail.
+// kernelMain is `isat run` of the test program: a daemon that leaves ARP to the
+// kernel and says that it is in charge. It is a referee for the lab: scenarios of
+// what RFC 826 asks of every host must pass with it, and those of what only isat
+// does must fail.
+func kernelMain(args []string) int {
+	flags := flag.NewFlagSet("run", flag.ExitOnError)
+	socket := flags.String("socket", "", "")
+	config := flags.String("config", "", "")
+	_ = flags.Parse(args)
+	if err := serveKernel(*socket, *config); err != nil {
+		fmt.Fprintf(os.Stderr, "isat: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// plainKernel answers the requests that the lab makes from the kernel's table.
 type plainKernel struct {
-	host *lan.Host
+	conn  *rtnl.Conn
+	index int
 }
 
-func newPlainKernel(host *lan.Host, _ *logBook) (daemon, error) { return &plainKernel{host}, nil }
-
-func (k *plainKernel) Signal(syscall.Signal) error            { return nil }
-func (k *plainKernel) InCharge(context.Context) (bool, error) { return true, nil }
-func (k *plainKernel) Diagnostics() []logLine                 { return nil }
-func (k *plainKernel) Close() error                           { return nil }
-
-// Start makes the kernel as patient as isat: it asks mcast_solicit times, 3 by
-// default (arp(7)).
-func (k *plainKernel) Start(context.Context) error {
-	return k.host.NS.Do(func() error {
-		return os.WriteFile("/proc/sys/net/ipv4/neigh/eth0/mcast_solicit", []byte(strconv.Itoa(maxTries)), 0)
+func serveKernel(socket, config string) error {
+	if _, err := os.ReadFile(config); err != nil {
+		return err
+	}
+	// As patient as isat: the kernel asks 3 times by default (arp(7)).
+	err := os.WriteFile("/proc/sys/net/ipv4/neigh/eth0/mcast_solicit", []byte(strconv.Itoa(maxTries)), 0)
+	if err != nil {
+		return err
+	}
+	conn, err := rtnl.Dial(rtnl.Config{})
+	if err != nil {
+		return err
+	}
+	link, err := conn.LinkByName("eth0")
+	if err != nil {
+		return err
+	}
+	k := &plainKernel{conn, link.Index}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/interfaces", k.interfaces)
+	mux.HandleFunc("GET /v1/arp", k.entries)
+	mux.HandleFunc("PUT /v1/arp", k.set)
+	mux.HandleFunc("PUT /v1/sysctl/{name}", func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, "the kernel has no such limit")
 	})
+	os.Remove(socket) // a killed one leaves it
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		return err
+	}
+	return http.Serve(l, mux)
 }
 
-func (k *plainKernel) Entry(_ context.Context, ip netip.Addr) (lladdr.Addr, error) {
-	n, _, err := k.host.Neighbour(ip)
-	return n.MAC, err
+func (k *plainKernel) interfaces(w http.ResponseWriter, _ *http.Request) {
+	reply(w, api.Interfaces{Interfaces: []api.Interface{{Name: "eth0", State: "up", Guarded: true}}})
 }
 
-func (k *plainKernel) SetPermanent(_ context.Context, ip netip.Addr, mac lladdr.Addr) error {
-	return k.host.Learn(ip, mac)
+func (k *plainKernel) entries(w http.ResponseWriter, r *http.Request) {
+	ip, err := netip.ParseAddr(r.FormValue("ip"))
+	if err != nil {
+		refuse(w, err.Error())
+		return
+	}
+	list := api.Entries{Entries: []api.Entry{}}
+	n, err := k.conn.Neighbour(k.index, ip)
+	if err == nil {
+		list.Entries = append(list.Entries, api.Entry{IP: ip, MAC: api.MAC(n.MAC.String()), Interface: "eth0"})
+	}
+	reply(w, list)
 }
 
-func (k *plainKernel) SetMaxAge(context.Context, time.Duration) error {
-	return errors.New("the kernel has no such limit")
+func (k *plainKernel) set(w http.ResponseWriter, r *http.Request) {
+	var e api.SetEntry
+	err := json.NewDecoder(r.Body).Decode(&e)
+	if err == nil {
+		err = k.conn.WriteNeighbours([]rtnl.NeighbourOp{{
+			Action: rtnl.Put, Index: k.index, IP: e.IP, MAC: lladdr.MustParse(string(e.MAC)), State: rtnl.StatePermanent,
+		}})
+	}
+	if err != nil {
+		refuse(w, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(api.Entry{IP: e.IP, MAC: e.MAC})
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func refuse(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(api.Error{Text: text, Errno: "EINVAL"})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/isat-project/isat/internal/lab/lan"
 	"github.com/isat-project/isat/internal/testns"
 )
 
@@ -18,7 +19,10 @@ func playKernel(t *testing.T, name string, patience time.Duration) (Result, stri
 	o := Options{Once: true, Scenarios: []string{name}, Stdout: io.Discard, patience: patience}
 	s := o.chosen()[0]
 	story := newStory(s, &text)
-	r := o.playOne(context.Background(), s, story, newPlainKernel)
+	dir := t.TempDir()
+	r := o.playOne(context.Background(), s, story, func(host *lan.Host, log *logBook) (daemon, error) {
+		return newChild(host, dir, log)
+	})
 	story.end(&r)
 	return r, text.String()
 }

@@ -47,7 +47,7 @@ func (o Options) outside(ctx context.Context) (ok bool, err error) {
 			refused = err
 			continue
 		}
-		return finished(cmd.Wait())
+		return finished(cmd, cmd.Wait())
 	}
 	if r := explain(refused, readSysctl); r != nil {
 		return o.playSegment(ctx, r)
@@ -105,13 +105,9 @@ func (o Options) arguments() []string {
 
 // finished turns the end of the process inside into what [Run] returns. That
 // process has told its own errors on standard error already.
-func finished(err error) (ok bool, _ error) {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Exited() {
-		return false, nil
+func finished(cmd *exec.Cmd, err error) (ok bool, _ error) {
+	if state := cmd.ProcessState; state != nil && state.Exited() {
+		return state.Success(), nil // err may be of ctx, which ended a lab that stays up
 	}
-	if err != nil {
-		return false, fmt.Errorf("the lab: %w", err)
-	}
-	return true, nil
+	return false, fmt.Errorf("the lab: %w", err)
 }

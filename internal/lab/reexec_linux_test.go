@@ -1,0 +1,160 @@
+package lab
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/isat-project/isat/internal/testns"
+)
+
+// nobody is a user without any right (base-passwd of Debian).
+const nobody = 65534
+
+// runLab runs this program as `isat lab`, as the user uid, and returns its output
+// and whether it succeeded. Temporary files go to a directory that must be empty
+// when it ends.
+func runLab(t *testing.T, attr *syscall.SysProcAttr, args ...string) (stdout, stderr string, ok bool) {
+	t.Helper()
+	cmd, out, errs, temp := labCommand(t, attr, args...)
+	err := cmd.Run()
+	wantEmpty(t, temp)
+	return out.String(), errs.String(), err == nil
+}
+
+func labCommand(t *testing.T, attr *syscall.SysProcAttr, args ...string) (cmd *exec.Cmd, out, errs *bytes.Buffer, temp string) {
+	t.Helper()
+	temp = filepath.Join("/tmp", strings.ReplaceAll(t.Name(), "/", "-"))
+	if err := os.Mkdir(temp, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(temp) })
+	if err := os.Chmod(temp, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	out, errs = &bytes.Buffer{}, &bytes.Buffer{}
+	cmd = exec.Command("/proc/self/exe", append([]string{"lab"}, args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	cmd.Stdout, cmd.Stderr = out, errs
+	cmd.SysProcAttr = attr
+	return cmd, out, errs, temp
+}
+
+func wantEmpty(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("files left behind: %v, %v", left, err)
+	}
+}
+
+// users are the two kinds of people that use the lab.
+func users(t *testing.T) map[string]*syscall.SysProcAttr {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return map[string]*syscall.SysProcAttr{"user": {}}
+	}
+	return map[string]*syscall.SysProcAttr{
+		"root":   {},
+		"nobody": {Credential: &syscall.Credential{Uid: nobody, Gid: nobody}},
+	}
+}
+
+// TestRunAgain plays a scenario in the namespaces that the program makes for
+// itself, without root and with, and reads the JSON.
+func TestRunAgain(t *testing.T) {
+	testns.Require(t)
+	for name, user := range users(t) {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, ok := runLab(t, user, "--once", "--json", "--require", "all", "resolve", "crash")
+			if !ok {
+				t.Errorf("failed: %s\n%s", stderr, stdout)
+			}
+			var got []string
+			for d := json.NewDecoder(strings.NewReader(stdout)); d.More(); {
+				var r Result
+				if err := d.Decode(&r); err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, r.Scenario+" "+string(r.Verdict)+" "+string(r.On))
+				if len(r.Story) < 10 || r.Seconds <= 0 {
+					t.Errorf("%s: a story of %d lines in %f s", r.Scenario, len(r.Story), r.Seconds)
+				}
+			}
+			if want := "resolve PASS namespaces, crash PASS namespaces"; strings.Join(got, ", ") != want {
+				t.Errorf("got %v, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestRunAgainFails shows that a failure inside is one outside.
+func TestRunAgainFails(t *testing.T) {
+	testns.Require(t)
+	stdout, stderr, ok := runLab(t, nil, "--once", "age")
+	if ok || !strings.Contains(stdout, "FAIL  setting max_age: the kernel has no such limit") || stderr != "" {
+		t.Errorf("ok %v, want a failure\n%s%s", ok, stdout, stderr)
+	}
+}
+
+// TestStaysUpUntilSignal keeps the lab up and ends it as Ctrl-C and kill(1) do.
+func TestStaysUpUntilSignal(t *testing.T) {
+	testns.Require(t)
+	for name, user := range users(t) {
+		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+			t.Run(name+"/"+s.String(), func(t *testing.T) {
+				cmd, out, errs, temp := labCommand(t, user)
+				r, w, err := os.Pipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer r.Close()
+				cmd.Stdout = w
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				w.Close()
+				waitFor(t, r, out, "Ctrl-C ends it all.")
+				if err := cmd.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+				err = cmd.Wait()
+				if s != syscall.SIGKILL && err != nil {
+					t.Errorf("%v, %s", err, errs)
+				}
+				// The process inside holds the other end, and clears up after a SIGKILL
+				// of the one outside, too.
+				waitFor(t, r, out, "")
+				wantEmpty(t, temp)
+				if !strings.Contains(out.String(), "ISAT_SOCKET="+temp) {
+					t.Errorf("no socket in\n%s", out)
+				}
+			})
+		}
+	}
+}
+
+// waitFor reads into out until it contains text, or to the end if text is empty.
+func waitFor(t *testing.T, r *os.File, out *bytes.Buffer, text string) {
+	t.Helper()
+	if err := r.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	for text == "" || !strings.Contains(out.String(), text) {
+		n, err := r.Read(buf)
+		out.Write(buf[:n])
+		if err != nil {
+			if text != "" || os.IsTimeout(err) {
+				t.Fatalf("waiting for %q: %v\n%s", text, err, out)
+			}
+			return
+		}
+	}
+}
