@@ -19,8 +19,10 @@ type Origin struct {
 	PortID  uint32 // of the socket whose request caused it, 0: the kernel's own doing (for links often 0 too)
 }
 
-// NeighbourChange is an entry made, changed or deleted. The kernel does not tell
-// of what changes with use alone: ages, and REACHABLE to STALE.
+// NeighbourChange is an entry made, changed or deleted. The kernel tells of its own
+// changes of state except that to DELAY, which it makes when an entry that is
+// STALE, or REACHABLE for too long, is used (__neigh_event_send); PROBE follows as
+// a change and as a miss, REACHABLE if TCP confirms. Nor does it tell of ages.
 type NeighbourChange struct {
 	Origin
 	Neighbour Neighbour

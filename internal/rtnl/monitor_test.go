@@ -139,6 +139,29 @@ func TestOwnWritesAreNotSeen(t *testing.T) {
 	}
 }
 
+// TestDelayIsNotTold pins what NeighbourChange says of the kernel.
+func TestDelayIsNotTold(t *testing.T) {
+	e0 := enter(t)
+	c := dial(t)
+	op := rtnl.NeighbourOp{Action: rtnl.Put, Index: e0, IP: address("192.0.2.9"), MAC: mac("02:00:00:00:00:09"), State: rtnl.StateStale}
+	if err := c.WriteNeighbours([]rtnl.NeighbourOp{op}); err != nil {
+		t.Fatal(err)
+	}
+	changes := dialChanges(t, rtnl.Config{})
+	send(t, "192.0.2.9")
+	if n, err := c.Neighbour(e0, op.IP); err != nil || n.State != rtnl.StateDelay {
+		t.Fatalf("used, the entry is %+v, %v, want DELAY", n, err)
+	}
+	op.IP = address("192.0.2.10")
+	if err := c.WriteNeighbours([]rtnl.NeighbourOp{op}); err != nil {
+		t.Fatal(err)
+	}
+	batch, err := receiveNeighbours(t, changes)
+	if err != nil || len(batch) != 1 || batch[0].Neighbour.IP != op.IP {
+		t.Errorf("changes are %+v, %v, want that of %v alone", batch, err, op.IP)
+	}
+}
+
 // TestKindsOfChanges makes one change of each kind with ip(8), and others that
 // must not come.
 func TestKindsOfChanges(t *testing.T) {

@@ -290,6 +290,31 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// TestFlagsAreReplaced: a write without FlagExtLearned gives a claimed entry back
+// to the kernel's garbage collection, but leaves it its protocol.
+func TestFlagsAreReplaced(t *testing.T) {
+	e0 := enter(t)
+	c := dial(t)
+	op := rtnl.NeighbourOp{Action: rtnl.Put, Index: e0, IP: address("192.0.2.9"), MAC: mac(e1MAC),
+		State: rtnl.StateReachable, Flags: rtnl.FlagExtLearned, Protocol: rtnl.ProtocolISAT}
+	without := op
+	without.Flags, without.Protocol = 0, 0
+	for _, test := range []struct {
+		op   rtnl.NeighbourOp
+		want string
+	}{
+		{op, "lladdr " + e1MAC + " extern_learn REACHABLE proto 82"},
+		{without, "lladdr " + e1MAC + " REACHABLE proto 82"},
+	} {
+		if err := c.WriteNeighbours([]rtnl.NeighbourOp{test.op}); err != nil {
+			t.Fatal(err)
+		}
+		if got := neighbours(t)["192.0.2.9"]; got != test.want {
+			t.Errorf("after %+v ip(8) shows %q, want %q", test.op, got, test.want)
+		}
+	}
+}
+
 // received returns how many packets e1 received.
 func received(t *testing.T) float64 {
 	t.Helper()

@@ -14,9 +14,9 @@ import (
 // Action is what a [NeighbourOp] does.
 type Action uint8
 
-// The actions. All of them notify RTNLGRP_NEIGH with the port id of the Conn, but
-// deletions end with an RTM_DELNEIGH that carries 0, as the kernel's own do
-// (neigh_cleanup_and_release).
+// The actions. The kernel tells RTNLGRP_NEIGH of them with the port id of the Conn,
+// but deletions end with an RTM_DELNEIGH that carries 0, as the kernel's own do
+// (neigh_cleanup_and_release), and of proxies it does not tell.
 const (
 	// Put makes the entry or changes the one there (NLM_F_CREATE|NLM_F_REPLACE).
 	Put Action = iota
@@ -56,16 +56,14 @@ type NeighbourOp struct {
 	IP       netip.Addr     // IPv4
 	MAC      lladdr.Addr    // the zero Addr: none, or on Update as it was
 	State    State          // StateFailed purges what waits, with an error to the senders
-	Flags    NeighbourFlags // FlagExtLearned for entries that isat owns
+	Flags    NeighbourFlags // FlagExtLearned for entries that isat owns: a write without takes it off
 	Protocol uint8          // 0: as it was
 }
 
-const (
-	// batchLen is how many changes one datagram has: from 128 on, a datagram's own
-	// costs no longer show (facts/dependencies.md A.1), and the errors of as many
-	// find room in the receive buffer.
-	batchLen = 128
-)
+// batchLen is how many changes one datagram has: from 128 on, the costs of the
+// datagram no longer show (BenchmarkWriteNeighbours), and the errors of as many
+// find room in the receive buffer.
+const batchLen = 128
 
 // WriteNeighbours does the operations in order, up to 128 in one system call and
 // with one acknowledgement. One that the kernel refuses does not keep those after
