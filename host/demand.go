@@ -86,9 +86,9 @@ func (h *Host) used(key entryKey) {
 	}
 }
 
-// Lost tells the host that the IP side no longer has the binding of an address,
-// by somebody else's hand: the entry is deleted. What an administrator has set
-// stays, and is told to the IP side again.
+// Lost tells the host that the IP side does not have the binding of an address
+// that it was told. What an administrator has set is told again; another entry is
+// deleted.
 func (i *Interface) Lost(ip netip.Addr) {
 	h := i.host
 	h.mu.Lock()
@@ -97,11 +97,33 @@ func (i *Interface) Lost(ip netip.Addr) {
 	if e == nil {
 		return
 	}
-	if e.origin == Administrator && e.State() == cache.Permanent {
+	if e.origin == Administrator {
 		h.touch(e.key())
 		return
 	}
-	h.record(event.Event{Type: event.Deleted, Interface: i.name, IP: ip, MAC: e.Addr()})
-	e.installed = false
-	h.remove(e)
+	h.deleteEntry(e)
+}
+
+// Forget tells the host that somebody has deleted the binding of an address on
+// the IP side: the entry is deleted, whoever made it.
+func (i *Interface) Forget(ip netip.Addr) {
+	h := i.host
+	h.mu.Lock()
+	defer h.unlock()
+	e := h.find(i, ip)
+	if e == nil {
+		return
+	}
+	e.installed = false // the IP side knows
+	h.deleteEntry(e)
+}
+
+// Tell makes the host tell the IP side the binding of an address again.
+func (i *Interface) Tell(ip netip.Addr) {
+	h := i.host
+	h.mu.Lock()
+	defer h.unlock()
+	if e := h.find(i, ip); e != nil && e.installed {
+		h.touch(e.key())
+	}
 }

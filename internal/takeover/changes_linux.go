@@ -1,0 +1,326 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// runChanges follows what happens to the machine until the socket is closed.
+func (m *Manager) runChanges(ctx context.Context) error {
+	for {
+		batch, err := m.changes.Receive()
+		m.follow(batch)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case errors.Is(err, rtnl.ErrOverrun):
+			m.overrun("changes")
+		case err != nil && ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("receiving the kernel's changes: %w", err)
+		}
+	}
+}
+
+// follow handles a batch of changes. Addresses and local routes are read again
+// once, however many changed.
+func (m *Manager) follow(batch []rtnl.Change) {
+	var addressed []int // interfaces whose addresses changed
+	machine := false
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range batch {
+		switch c := c.(type) {
+		case rtnl.NeighbourChange:
+			m.neighbourChanged(c)
+		case rtnl.LinkChange:
+			m.linkChanged(c)
+			machine = true
+		case rtnl.AddrChange:
+			if !slices.Contains(addressed, c.Addr.Index) {
+				addressed = append(addressed, c.Addr.Index)
+			}
+			machine = true
+		case rtnl.RouteChange:
+			machine = machine || c.Route.Type == rtnl.RouteLocal
+		}
+	}
+	for _, index := range addressed {
+		if err := m.readdress(index); err != nil {
+			m.log.Error("reading addresses", "error", err)
+		}
+	}
+	if machine {
+		if err := m.readMachine(); err != nil {
+			m.log.Error("reading the machine's addresses", "error", err)
+		}
+	}
+}
+
+// neighbourChanged follows a change of the kernel's table that is not isat's.
+func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
+	n := c.Neighbour
+	t := m.get(n.Index)
+	if t == nil || t.spec.Observe || n.Flags&rtnl.FlagProxy != 0 {
+		return
+	}
+	kernel := c.PortID == 0
+	switch {
+	case c.Deleted && kernel && t.deleted(n.IP):
+		// An own deletion: the kernel does not say whose it was.
+	case c.Deleted:
+		m.neighbourDeleted(t, n.IP, kernel)
+	case n.State == rtnl.StatePermanent:
+		m.adopt(t, n)
+	case kernel && n.State&(rtnl.StateDelay|rtnl.StateProbe|rtnl.StateReachable) != 0:
+		m.neighbourUsed(t, n)
+	case kernel:
+		// INCOMPLETE comes as a miss; STALE and FAILED are the kernel's view.
+	case n.State.Valid():
+		m.adopt(t, n) // ip neigh add ... nud reachable
+	case n.State == rtnl.StateFailed:
+		m.neighbourDeleted(t, n.IP, false) // ip neigh del goes by FAILED
+	}
+}
+
+// neighbourUsed is a transition that the kernel made by itself: the entry is in
+// use. Between a hang and the next guard the kernel may also have learned it.
+func (m *Manager) neighbourUsed(t *taken, n rtnl.Neighbour) {
+	for _, e := range m.host.Entry(n.IP) {
+		if e.Index == t.index && e.MAC == n.MAC {
+			t.ifc.Used(n.IP)
+			return
+		}
+	}
+	m.adopt(t, n)
+}
+
+// neighbourDeleted is a deletion by somebody else. The kernel flushes all entries
+// of an interface that loses its carrier or changes its MAC, and tells of the
+// link only later: what an administrator has set is kept then.
+func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr, kernel bool) {
+	if kernel {
+		l, err := m.conn.Link(t.index)
+		t.mu.Lock()
+		same := err == nil && l.MAC == t.link.MAC && running(l) && running(t.link)
+		t.mu.Unlock()
+		if !same {
+			return // the link's own change takes care of its entries
+		}
+	}
+	t.mu.Lock()
+	delete(t.foreign, ip)
+	t.mu.Unlock()
+	t.ifc.Forget(ip)
+}
+
+// linkChanged follows a change of an interface. mu is held.
+func (m *Manager) linkChanged(c rtnl.LinkChange) {
+	l := c.Link
+	t := m.get(l.Index)
+	switch {
+	case t == nil && !c.Deleted:
+		m.appeared(l)
+	case t == nil:
+	case c.Deleted:
+		m.vanished(t)
+	default:
+		m.linkFollowed(t, l)
+	}
+}
+
+// linkFollowed follows a change of an interface that is taken over.
+func (m *Manager) linkFollowed(t *taken, l rtnl.Link) {
+	t.mu.Lock()
+	old := t.link
+	if l.IPv4 == nil {
+		l.IPv4 = old.IPv4
+	}
+	t.link = l
+	t.mu.Unlock()
+	if old.Name != l.Name {
+		t.ifc.Rename(l.Name)
+		for i := range m.specs {
+			if m.specs[i].Name == old.Name {
+				m.specs[i].Name = l.Name
+			}
+		}
+		m.refresh()
+	}
+	if err := m.eligible(t.spec, l); err != nil {
+		m.log.Warn("isat can no longer do ARP on the interface and hands it back", "interface", l.Name, "reason", err)
+		if err := m.handBack(t); err != nil {
+			m.log.Error("handing the interface back", "interface", l.Name, "error", err)
+		}
+		return
+	}
+	if err := t.ifc.SetMAC(l.MAC); err != nil {
+		m.log.Error("following a change of address", "error", err)
+	}
+	t.ifc.SetRunning(running(l))
+}
+
+// vanished forgets an interface that is gone, with its settings and its entries;
+// what an administrator has set is kept for its return. mu is held.
+func (m *Manager) vanished(t *taken) {
+	name := t.Name()
+	m.away[name] = m.administered(name)
+	if err := t.ifc.Detach(); err != nil {
+		m.log.Debug("closing the port of an interface that vanished", "interface", name, "error", err)
+	}
+	m.put(t.index, nil)
+	if !t.spec.Observe {
+		if err := m.guard.Remove(name); err != nil {
+			m.log.Error("taking an interface that vanished out of the guard", "interface", name, "error", err)
+		}
+		if err := m.restore(t.index); err != nil {
+			m.log.Error("forgetting the settings of an interface that vanished", "interface", name, "error", err)
+		}
+	}
+	m.report(event.LinkDown, name, "isat: "+name+" is gone; waiting for it to return")
+}
+
+// administered returns what an administrator has set on an interface.
+func (m *Manager) administered(name string) []host.Change {
+	var all []host.Change
+	for _, e := range m.host.Entries() {
+		if e.Interface == name && e.Origin == host.Administrator && !e.Own && e.MAC.IsValid() {
+			all = append(all, host.Change{Interface: name, IP: e.IP, MAC: e.MAC, Origin: host.Administrator, Temporary: !e.Expires.IsZero()})
+		}
+	}
+	return all
+}
+
+// readopt sets again what an administrator had set on an interface that was away.
+func (m *Manager) readopt(name string) {
+	for _, c := range m.away[name] {
+		if _, err := m.host.Set(c); err != nil {
+			m.log.Warn("an entry of the interface that returned is not set again", "interface", name, "ip", c.IP, "error", err)
+		}
+	}
+	delete(m.away, name)
+}
+
+// appeared takes an interface over that was waited for. mu is held.
+func (m *Manager) appeared(l rtnl.Link) {
+	i := slices.IndexFunc(m.specs, func(s Spec) bool { return s.Name == l.Name })
+	if i < 0 {
+		return
+	}
+	if l.IPv4 == nil {
+		// Notifications have it only sometimes.
+		full, err := m.conn.Link(l.Index)
+		if err != nil {
+			return // gone again
+		}
+		l = full
+	}
+	if l.Name != m.specs[i].Name {
+		return
+	}
+	if err := m.take(m.specs[i], l); err != nil {
+		m.log.Error("taking over an interface that appeared", "interface", l.Name, "error", err)
+	}
+}
+
+// relink compares the interfaces with the kernel's. mu is held.
+func (m *Manager) relink() error {
+	links, err := m.conn.Links()
+	if err != nil {
+		return err
+	}
+	for _, t := range *m.taken.Load() {
+		if !slices.ContainsFunc(links, func(l rtnl.Link) bool { return l.Index == t.index }) {
+			m.vanished(t)
+		}
+	}
+	for _, l := range links {
+		m.linkChanged(rtnl.LinkChange{Link: l})
+	}
+	return m.readMachine()
+}
+
+// readdress makes the addresses of an interface those of the kernel.
+func (m *Manager) readdress(index int) error {
+	t := m.get(index)
+	if t == nil {
+		return nil
+	}
+	own, err := m.addresses(index)
+	if err != nil {
+		if rtnl.IsNotExist(err) {
+			return nil
+		}
+		return err
+	}
+	return t.ifc.SetAddresses(own)
+}
+
+// readMachine tells the host what is local to the machine: addresses and MACs of
+// interfaces that are not taken over, too.
+func (m *Manager) readMachine() error {
+	routes, err := m.conn.Routes(rtnl.TableLocal)
+	if err != nil {
+		return err
+	}
+	var local []host.Address
+	for _, r := range routes {
+		if r.Type == rtnl.RouteLocal {
+			local = append(local, host.Address{Prefix: r.Dst, HostScope: r.Scope == rtnl.ScopeHost && r.Dst.Addr().IsLoopback()})
+		}
+	}
+	m.host.SetLocal(local)
+	links, err := m.conn.Links()
+	if err != nil {
+		return err
+	}
+	var macs []lladdr.Addr
+	for _, l := range links {
+		if l.MAC.Len() == 6 && !l.MAC.IsZero() {
+			macs = append(macs, l.MAC)
+		}
+	}
+	m.host.SetLinkAddresses(macs)
+	return nil
+}
+
+// confInterval is how often settings are read again of which the kernel sends no
+// notification.
+const confInterval = 5 * time.Second
+
+// reread follows arp_ignore and its like, which change without a notification.
+// mu is held.
+func (m *Manager) reread() {
+	for _, t := range *m.taken.Load() {
+		l, err := m.conn.Link(t.index)
+		if err != nil {
+			continue
+		}
+		p, err := m.honour(t.spec, l)
+		t.mu.Lock()
+		said := t.refused
+		t.refused = ""
+		if err != nil {
+			t.refused = err.Error()
+		}
+		t.mu.Unlock()
+		if err != nil {
+			if said != err.Error() {
+				m.log.Warn("a setting of the interface changed that isat does not honour", "interface", l.Name, "reason", err)
+			}
+			continue
+		}
+		t.ifc.SetReply(p.reply, p.dropGratuitous)
+	}
+}

@@ -1,0 +1,197 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/guard"
+	"github.com/isat-project/isat/internal/instance"
+	"github.com/isat-project/isat/internal/record"
+	"github.com/isat-project/isat/internal/rtnl"
+)
+
+// Options are what a manager is made of.
+type Options struct {
+	RuntimeDir string // of the records
+	Log        *slog.Logger
+	// ReceiveBuffer is the size in bytes of each monitor's receive buffer; 0 is
+	// the default of package rtnl. Tests force overruns with a small one.
+	ReceiveBuffer int
+}
+
+// Manager takes interfaces of one network namespace over and hands them back. It
+// is the [host.Neighbours] of its host. Make it with [Open]. Its methods are safe
+// for concurrent use.
+type Manager struct {
+	log   *slog.Logger
+	lock  *instance.Lock
+	store *record.Store
+	host  *host.Host
+
+	conn    *rtnl.Conn // for questions and settings
+	writer  *rtnl.Conn // for neighbours: Update's alone
+	misses  *rtnl.Misses
+	changes *rtnl.Changes
+
+	// taken has the interfaces by index. It is replaced as a whole under mu.
+	taken atomic.Pointer[map[int]*taken]
+
+	mu    sync.Mutex
+	guard *guard.Guard // nil until the first interface is taken over
+	specs []Spec       // what is wanted, in the order of Take
+	// away has the administrator's entries of interfaces that vanished, by name.
+	away map[string][]host.Change
+}
+
+// Spec says how an interface is wanted.
+type Spec struct {
+	Name string
+	// Observe only watches: no setting changes, nothing is sent.
+	Observe bool
+	Mode    host.Mode // On, Static or Off; not used with Observe
+}
+
+// Open acquires the network namespace of the calling thread for this process and
+// opens the sockets. It undoes what a daemon that was killed has left behind, and
+// changes nothing else. Errors name the capability or feature that is missing.
+func Open(o Options) (m *Manager, err error) {
+	lock, err := instance.Acquire()
+	if err != nil {
+		return nil, err
+	}
+	m = &Manager{log: o.Log, lock: lock, away: make(map[string][]host.Change)}
+	m.taken.Store(&map[int]*taken{})
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
+	here, err := record.Here()
+	if err != nil {
+		return nil, err
+	}
+	if m.store, err = record.Open(o.RuntimeDir, here); err != nil {
+		return nil, err
+	}
+	if m.conn, err = rtnl.Dial(rtnl.Config{}); err != nil {
+		return nil, err
+	}
+	if m.writer, err = rtnl.Dial(rtnl.Config{}); err != nil {
+		return nil, err
+	}
+	if m.misses, err = rtnl.DialMisses(rtnl.Config{ReadBuffer: o.ReceiveBuffer}); err != nil {
+		return nil, err
+	}
+	own := []uint32{m.conn.PortID(), m.writer.PortID()}
+	if m.changes, err = rtnl.DialChanges(rtnl.Config{ReadBuffer: o.ReceiveBuffer}, own...); err != nil {
+		return nil, err
+	}
+	results, err := restoreSettings(context.Background(), m.store, m.conn, nil)
+	if err != nil {
+		return nil, fmt.Errorf("undoing what an earlier daemon left behind: %w", err)
+	}
+	for _, r := range results {
+		m.log.Info("put back what an earlier daemon left behind", "setting", r.String())
+	}
+	return m, nil
+}
+
+// Bind gives the manager its host, which was made with it as Neighbours. It is
+// called once, before anything is taken over.
+func (m *Manager) Bind(h *host.Host) error {
+	m.host = h
+	return m.readMachine()
+}
+
+// Close gives the namespace back. Interfaces are handed back by [Manager.Run]
+// before; those that are not are left to the records, as after a SIGKILL.
+func (m *Manager) Close() error {
+	var errs []error
+	m.mu.Lock()
+	if m.guard != nil {
+		errs = append(errs, m.guard.Close())
+		m.guard = nil
+	}
+	m.mu.Unlock()
+	if m.misses != nil {
+		errs = append(errs, m.misses.Close())
+	}
+	if m.changes != nil {
+		errs = append(errs, m.changes.Close())
+	}
+	if m.writer != nil {
+		errs = append(errs, m.writer.Close())
+	}
+	if m.conn != nil {
+		errs = append(errs, m.conn.Close())
+	}
+	errs = append(errs, m.lock.Release())
+	return errors.Join(errs...)
+}
+
+// Run serves the interfaces until ctx is done, then hands them all back. The host
+// has to run all that time and until Run returns.
+func (m *Manager) Run(ctx context.Context) error {
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return m.runMisses(inner) })
+	group.Go(func() error { return m.runChanges(inner) })
+	group.Go(func() error { return m.runGuard(inner) })
+	<-inner.Done()
+	// The guard goes first, and with it what makes peers depend on us.
+	err := m.handBackAll()
+	m.misses.Close()
+	m.changes.Close()
+	if runErr := group.Wait(); runErr != nil && !errors.Is(runErr, net.ErrClosed) && !errors.Is(runErr, context.Canceled) {
+		err = errors.Join(runErr, err)
+	}
+	return err
+}
+
+// get returns the interface with an index, or nil.
+func (m *Manager) get(index int) *taken { return (*m.taken.Load())[index] }
+
+// put adds an interface, or removes it if t is nil. mu is held.
+func (m *Manager) put(index int, t *taken) {
+	old := *m.taken.Load()
+	all := make(map[int]*taken, len(old)+1)
+	for i, other := range old {
+		all[i] = other
+	}
+	if t == nil {
+		delete(all, index)
+	} else {
+		all[index] = t
+	}
+	m.taken.Store(&all)
+}
+
+// byName returns the interface with a name, or nil.
+func (m *Manager) byName(name string) *taken {
+	for _, t := range *m.taken.Load() {
+		if t.Name() == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// guarded returns the names of the interfaces whose kernel ARP is silenced.
+func (m *Manager) guarded() []string {
+	var names []string
+	for _, t := range *m.taken.Load() {
+		if !t.spec.Observe {
+			names = append(names, t.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
+}

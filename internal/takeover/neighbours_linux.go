@@ -1,0 +1,123 @@
+package takeover
+
+import (
+	"errors"
+	"net/netip"
+	"syscall"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// Update implements [host.Neighbours]: it writes the bindings into the kernel's
+// neighbour table, all in few datagrams.
+func (m *Manager) Update(updates []host.Neighbour) {
+	ops := make([]rtnl.NeighbourOp, 0, len(updates))
+	for _, u := range updates {
+		t := m.get(u.Interface)
+		if t == nil || t.spec.Observe {
+			continue
+		}
+		if op, ok := t.operation(u); ok {
+			ops = append(ops, op)
+		}
+	}
+	m.write(ops)
+}
+
+// write carries operations out. What the kernel refuses because the entry or the
+// interface has gone meanwhile is no failure: a notification tells of that.
+func (m *Manager) write(ops []rtnl.NeighbourOp) {
+	if len(ops) == 0 {
+		return
+	}
+	err := m.writer.WriteNeighbours(ops)
+	var batch *rtnl.BatchError
+	if !errors.As(err, &batch) {
+		if err != nil {
+			m.log.Error("writing the kernel's neighbour table", "error", err)
+		}
+		return
+	}
+	for _, f := range batch.Failed {
+		op := ops[f.Index]
+		if op.Action == rtnl.Delete {
+			if t := m.get(op.Index); t != nil {
+				t.deleted(op.IP)
+			}
+		}
+		switch {
+		case errors.Is(f.Err, syscall.ENOENT), errors.Is(f.Err, syscall.ENODEV), errors.Is(f.Err, syscall.ENETDOWN):
+		default:
+			m.log.Error("writing the kernel's neighbour table", "ip", op.IP, "error", f.Err)
+		}
+	}
+}
+
+// operation returns what makes the kernel's entry that of the host.
+func (t *taken) operation(u host.Neighbour) (rtnl.NeighbourOp, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	op := rtnl.NeighbourOp{Action: rtnl.Put, Index: t.index, IP: u.IP, MAC: u.MAC, Flags: rtnl.FlagExtLearned, Protocol: rtnl.ProtocolISAT}
+	foreign, isForeign := t.foreign[u.IP]
+	switch u.State {
+	case host.Pending:
+		op.Action, op.MAC = rtnl.Claim, lladdr.Addr{}
+	case host.Valid:
+		op.State = rtnl.StateReachable
+	case host.Watched:
+		op.State = rtnl.StateStale
+	case host.Failed:
+		// Update: an entry that the kernel no longer has need not fail.
+		op.Action, op.State, op.MAC = rtnl.Update, rtnl.StateFailed, lladdr.Addr{}
+	case host.Fixed:
+		op.State = rtnl.StatePermanent
+		if isForeign && foreign == u.MAC {
+			// It was somebody else's: it goes back as it was, without our mark.
+			op.Flags, op.Protocol = 0, 0
+		}
+	default:
+		delete(t.foreign, u.IP)
+		t.deleting[u.IP]++
+		op = rtnl.NeighbourOp{Action: rtnl.Delete, Index: t.index, IP: u.IP}
+	}
+	return op, true
+}
+
+// deleted takes note of one notification of a deletion, or of its not coming. It
+// reports whether an own one was expected.
+func (t *taken) deleted(ip netip.Addr) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok := t.deleting[ip]
+	if n <= 1 {
+		delete(t.deleting, ip)
+	} else {
+		t.deleting[ip] = n - 1
+	}
+	return ok
+}
+
+// deleteOwn deletes the entries that isat has put into the kernel's table of an
+// interface.
+func (m *Manager) deleteOwn(index int) error {
+	all, err := m.conn.AppendNeighbours(nil, index)
+	if err != nil {
+		return err
+	}
+	var ops []rtnl.NeighbourOp
+	for _, n := range all {
+		if n.Protocol == rtnl.ProtocolISAT {
+			ops = append(ops, rtnl.NeighbourOp{Action: rtnl.Delete, Index: index, IP: n.IP})
+		}
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	err = m.conn.WriteNeighbours(ops)
+	if rtnl.IsNotExist(err) {
+		return nil
+	}
+	return err
+}

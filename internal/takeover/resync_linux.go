@@ -1,0 +1,116 @@
+package takeover
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/rtnl"
+)
+
+// resyncAll compares everything with the kernel: links, addresses, neighbours.
+func (m *Manager) resyncAll() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	errs := []error{m.relink()}
+	for _, t := range *m.taken.Load() {
+		errs = append(errs, m.readdress(t.index))
+		if !t.spec.Observe {
+			errs = append(errs, m.resync(t))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// resync makes the host's entries and the kernel's neighbours of an interface the
+// same: at takeover and whenever notifications may have been missed.
+//
+//	kernel        host            what is done
+//	permanent     -, another      the host adopts it as the administrator's
+//	valid         none            the host adopts it, as old as it is
+//	incomplete    -               it is demanded: its misses may have been lost
+//	probe         -               it is demanded to be confirmed
+//	failed, ours  none            deleted: the kernel would keep it for ever
+//	none, other   any             the host's is written again, or, if it was
+//	                              learned and the kernel has none, deleted
+func (m *Manager) resync(t *taken) error {
+	kernel, err := m.conn.AppendNeighbours(nil, t.index)
+	if err != nil {
+		return fmt.Errorf("comparing neighbours: %w", err)
+	}
+	t.mu.Lock()
+	clear(t.deleting)
+	t.mu.Unlock()
+	ours := make(map[netip.Addr]host.Neighbour)
+	for _, n := range t.ifc.Bindings() {
+		ours[n.IP] = n
+	}
+	var demands []host.Miss
+	var refuse []rtnl.NeighbourOp
+	for _, k := range kernel {
+		o, known := ours[k.IP]
+		delete(ours, k.IP)
+		switch {
+		case k.State == rtnl.StatePermanent:
+			if !known || o.State != host.Fixed || o.MAC != k.MAC {
+				m.adopt(t, k)
+			}
+		case k.State == rtnl.StateIncomplete, k.State == rtnl.StateProbe && !stale(known, o, k):
+			demands = append(demands, host.Miss{IP: k.IP, Confirm: k.State == rtnl.StateProbe, Source: m.source(t.index, k.IP)})
+		case !known && k.State.Valid():
+			m.adopt(t, k)
+		case !known && k.Protocol == rtnl.ProtocolISAT:
+			refuse = append(refuse, rtnl.NeighbourOp{Action: rtnl.Delete, Index: t.index, IP: k.IP})
+		case known && stale(known, o, k):
+			t.ifc.Tell(k.IP)
+		}
+	}
+	for ip := range ours {
+		t.ifc.Lost(ip)
+	}
+	if len(refuse) > 0 {
+		if err := m.conn.WriteNeighbours(refuse); err != nil && !rtnl.IsNotExist(err) {
+			return err
+		}
+	}
+	if len(demands) > 0 {
+		t.ifc.Demand(demands)
+	}
+	return nil
+}
+
+// stale reports whether the kernel's entry is not what the host has told it.
+func stale(known bool, o host.Neighbour, k rtnl.Neighbour) bool {
+	if !known {
+		return false
+	}
+	switch o.State {
+	case host.Valid, host.Watched:
+		return !k.State.Valid() || k.MAC != o.MAC
+	case host.Fixed:
+		return k.State != rtnl.StatePermanent || k.MAC != o.MAC
+	case host.Failed:
+		return k.State.Valid()
+	}
+	return false
+}
+
+// adopt makes a neighbour of the kernel's an entry of the host: a permanent one
+// as the administrator's, another as learned as long ago as it was confirmed.
+func (m *Manager) adopt(t *taken, k rtnl.Neighbour) {
+	c := host.Change{Interface: t.Name(), IP: k.IP, MAC: k.MAC}
+	if k.State == rtnl.StatePermanent {
+		c.Origin = host.Administrator
+		if k.Protocol != rtnl.ProtocolISAT {
+			t.mu.Lock()
+			t.foreign[k.IP] = k.MAC
+			t.mu.Unlock()
+		}
+	} else {
+		c.Age = k.Ages.Confirmed
+	}
+	if _, err := m.host.Set(c); err != nil {
+		m.log.Warn("the kernel has a neighbour that isat does not adopt", "interface", c.Interface, "ip", k.IP, "mac", k.MAC, "error", err)
+	}
+}

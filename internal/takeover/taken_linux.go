@@ -1,0 +1,213 @@
+package takeover
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/guard"
+	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/link/packet"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// taken is an interface that isat does ARP on, or watches.
+type taken struct {
+	spec  Spec
+	index int
+	ifc   *host.Interface
+	port  *packet.Conn
+	since time.Time
+
+	mu sync.Mutex
+	// link is the interface as the kernel told last.
+	link rtnl.Link
+	// foreign has the entries that others have put into the kernel, which isat
+	// does not mark as its own, with their address.
+	foreign map[netip.Addr]lladdr.Addr
+	// deleting counts the own deletions whose notification has not come yet: the
+	// kernel does not say whose they are.
+	deleting map[netip.Addr]int
+	// refused is why a setting that changed is not honoured, "" if all are.
+	refused string
+}
+
+// Name returns the present name.
+func (t *taken) Name() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.link.Name
+}
+
+// useDelay is how long the kernel takes to report use of an entry in state STALE:
+// delay_first_probe_time, which isat sets to a second, the timer's coarseness and
+// the way through netlink (DESIGN section 4).
+const useDelay = 2 * time.Second
+
+// ErrAbsent is an interface that does not exist; it is taken over when it
+// appears.
+var ErrAbsent = errors.New("no such interface")
+
+// Take takes an interface over, or watches it. If the spec is not new it does
+// nothing. The error wraps [ErrAbsent] if there is no such interface: the spec is
+// kept then, for when it appears. Any other error means that nothing changed.
+func (m *Manager) Take(spec Spec) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if slices.ContainsFunc(m.specs, func(s Spec) bool { return s.Name == spec.Name }) && m.byName(spec.Name) != nil {
+		return fmt.Errorf("taking %s over: it is taken over already: %w", spec.Name, syscall.EALREADY)
+	}
+	l, err := m.conn.LinkByName(spec.Name)
+	if rtnl.IsNotExist(err) {
+		m.want(spec)
+		return fmt.Errorf("%s: %w", spec.Name, ErrAbsent)
+	}
+	if err == nil {
+		err = m.take(spec, l)
+	}
+	if err != nil {
+		return fmt.Errorf("taking %s over: %w", spec.Name, err)
+	}
+	m.want(spec)
+	return nil
+}
+
+// want notes a spec in place of an older one for the name.
+func (m *Manager) want(spec Spec) {
+	m.specs = append(slices.DeleteFunc(m.specs, func(s Spec) bool { return s.Name == spec.Name }), spec)
+}
+
+// take does the work of Take on an interface that exists. mu is held.
+func (m *Manager) take(spec Spec, l rtnl.Link) (err error) {
+	if err := m.eligible(spec, l); err != nil {
+		return err
+	}
+	policy, err := m.honour(spec, l)
+	if err != nil {
+		return err
+	}
+	addresses, err := m.addresses(l.Index)
+	if err != nil {
+		return err
+	}
+	var undo []func() error
+	defer func() {
+		if err != nil {
+			for _, f := range slices.Backward(undo) {
+				err = errors.Join(err, f())
+			}
+		}
+	}()
+
+	port, err := packet.Listen(l.Index, packet.Options{})
+	if err != nil {
+		return err
+	}
+	t := &taken{
+		spec: spec, index: l.Index, port: port, link: l, since: time.Now(),
+		foreign: make(map[netip.Addr]lladdr.Addr), deleting: make(map[netip.Addr]int),
+	}
+	mode := spec.Mode
+	if spec.Observe {
+		mode = host.Watch
+	}
+	t.ifc, err = m.host.Attach(host.InterfaceConfig{
+		Name: l.Name, Index: l.Index, MAC: l.MAC, Port: port, Mode: mode,
+		Reply: policy.reply, DropGratuitous: policy.dropGratuitous,
+		Addresses: addresses, AnyTarget: true, UseDelay: useDelay, Down: !running(l),
+	})
+	if err != nil {
+		return errors.Join(err, port.Close())
+	}
+	undo = append(undo, t.ifc.Detach)
+	m.put(l.Index, t)
+	undo = append(undo, func() error { m.put(l.Index, nil); return nil })
+	if spec.Observe {
+		m.report(event.TakenOver, l.Name, "isat: watching "+l.Name)
+		return nil
+	}
+
+	if m.guard == nil {
+		// The table is opened before a setting changes: it is what fails if the
+		// kernel lacks a feature.
+		if m.guard, err = guard.Open(); err != nil {
+			return err
+		}
+	}
+	undo = append(undo, func() error { return m.restore(l.Index) })
+	if err := m.configure(l); err != nil {
+		return err
+	}
+	if err := m.resync(t); err != nil {
+		return err
+	}
+	if err := m.guard.Refresh(m.guarded()); err != nil {
+		return err
+	}
+	m.readopt(l.Name)
+	m.report(event.TakenOver, l.Name, "isat: does ARP on "+l.Name+" now")
+	return nil
+}
+
+// running reports whether frames can be sent on a link.
+func running(l rtnl.Link) bool { return l.Up() && l.Carrier }
+
+// Release hands an interface back to the kernel and forgets its spec. The error
+// wraps ENXIO if it is not taken over.
+func (m *Manager) Release(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := len(m.specs)
+	m.specs = slices.DeleteFunc(m.specs, func(s Spec) bool { return s.Name == name })
+	t := m.byName(name)
+	if t == nil {
+		if len(m.specs) < before {
+			return nil // it was waited for
+		}
+		return fmt.Errorf("handing %s back: it is not taken over: %w", name, syscall.ENXIO)
+	}
+	if err := m.handBack(t); err != nil {
+		return fmt.Errorf("handing %s back: %w", name, err)
+	}
+	return nil
+}
+
+// handBack is the reverse of take. It goes on after an error. mu is held.
+func (m *Manager) handBack(t *taken) error {
+	name := t.Name()
+	var errs []error
+	if !t.spec.Observe {
+		errs = append(errs, m.guard.Remove(name))
+	}
+	errs = append(errs, t.ifc.Detach())
+	m.put(t.index, nil)
+	if !t.spec.Observe {
+		errs = append(errs, m.deleteOwn(t.index), m.restore(t.index))
+	}
+	m.report(event.HandedBack, name, "isat: the kernel does ARP on "+name+" again")
+	return errors.Join(errs...)
+}
+
+// handBackAll hands every interface back.
+func (m *Manager) handBackAll() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var errs []error
+	for _, t := range *m.taken.Load() {
+		if err := m.handBack(t); err != nil {
+			errs = append(errs, fmt.Errorf("handing %s back: %w", t.Name(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// report records an event of the takeover and so logs its line.
+func (m *Manager) report(kind event.Type, name, message string) {
+	m.host.Record(event.Event{Type: kind, Interface: name, Severity: event.Info, Message: message})
+}
