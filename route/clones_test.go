@@ -197,12 +197,17 @@ func TestCloneSearchLength(t *testing.T) {
 // While the writer adds, deletes and rebuilds, a reader finds the word of the key
 // that it asked for, or none, and never that of another.
 func TestReadersBesideWriter(t *testing.T) {
+	// Many addresses for many rebuilds; few so that they meet in the same slots.
+	t.Run("many", func(t *testing.T) { readBesideWriter(t, 2000, 20, 5) })
+	t.Run("few", func(t *testing.T) { readBesideWriter(t, 12, 2, 2000) })
+}
+
+// readBesideWriter adds and deletes all but stay of the keys in each round. Those
+// that stay have to be found every time.
+func readBesideWriter(t *testing.T, keys, stay, rounds int) {
 	tab := New(func(Message[int]) {})
 	n := add(t, tab, onLink("10.0.0.0/16", 1))
-	const keys = 3000
 	key := func(i int) uint32 { return 10<<24 + uint32(i) + 1 }
-	// These stay, through all rebuilds: they have to be found every time.
-	const stay = 20
 	e := new(int)
 	put := func(i int) {
 		if err := n.Clone(address(key(i)), e, 0); err != nil {
@@ -243,7 +248,7 @@ func TestReadersBesideWriter(t *testing.T) {
 					t.Errorf("%v was not found", address(k))
 					return
 				}
-				if i%512 == 0 {
+				if i%64 == 0 {
 					seen := make(map[netip.Addr]int)
 					for a, c := range nw.Clones().All() {
 						if seen[a]++; c.Entry != e || seen[a] > 1 {
@@ -262,7 +267,7 @@ func TestReadersBesideWriter(t *testing.T) {
 		})
 	}
 	rng := rand.New(rand.NewPCG(2, 2))
-	for round := 0; round < 20 || found.Load() < 1000 && !t.Failed(); round++ {
+	for round := 0; round < rounds || found.Load() < 1000 && !t.Failed(); round++ {
 		order := rng.Perm(keys - stay)
 		for _, i := range order {
 			put(stay + i)
