@@ -7,6 +7,7 @@ package config
 import (
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -228,4 +229,18 @@ func (c Config) Match(ifname string) (Interface, bool) {
 		}
 	}
 	return Interface{}, false
+}
+
+// With returns c with a section of default settings and the datapath d for each
+// of the interfaces, named on the command line, that c says nothing about.
+func (c Config) With(d Datapath, ifnames ...string) Config {
+	c.Interfaces = slices.Clone(c.Interfaces)
+	for _, name := range ifnames {
+		if _, ok := c.Match(name); !ok {
+			i := DefaultInterface(name)
+			i.Datapath = d
+			c.Interfaces = append(c.Interfaces, i)
+		}
+	}
+	return c
 }

@@ -59,7 +59,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// What goes in comes out: no word is lost but "--", whatever the line.
+// Nothing comes out that did not go in, whatever the line, and nothing panics.
 func FuzzParse(f *testing.F) {
 	f.Add("-ani eth0 host", true)
 	f.Add("--libxo=json -- -a", false)

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/isat-project/isat/api"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// delete deletes the entry of a host, with pub the published-only one alone.
+func (t *arpTool) delete(ctx context.Context, host string, pub bool) error {
+	ip, err := t.address(ctx, host)
+	if err != nil {
+		return err
+	}
+	deleted, err := t.client.DeleteEntry(ctx, ip, t.ifname, pub)
+	switch {
+	case errors.Is(err, syscall.ENOENT), err == nil && len(deleted) == 0:
+		return fmt.Errorf("delete: cannot locate %s", host)
+	case err != nil:
+		return t.explain(err, "delete %s", host)
+	}
+	fmt.Fprintf(t.stdout, "%s (%v) deleted\n", host, ip)
+	return nil
+}
+
+// deleteAll deletes every entry but those of own addresses.
+func (t *arpTool) deleteAll(ctx context.Context) error {
+	deleted, err := t.client.DeleteEntries(ctx, t.ifname)
+	if err != nil {
+		return t.explain(err, "delete")
+	}
+	for _, e := range deleted {
+		fmt.Fprintf(t.stdout, "%v (%v) deleted\n", e.IP, e.IP)
+	}
+	return nil
+}
+
+// replace is -S: whatever is there is deleted first. That there was nothing, or
+// that it cannot be deleted, is no failure: setting tells.
+func (t *arpTool) replace(ctx context.Context, words []string) error {
+	e, err := t.entry(ctx, words)
+	if err != nil {
+		return err
+	}
+	deleted, err := t.client.DeleteEntry(ctx, e.IP, t.ifname, false)
+	if err == nil && len(deleted) > 0 {
+		fmt.Fprintf(t.stdout, "%s (%v) deleted\n", words[0], e.IP)
+	}
+	return t.put(ctx, words[0], e)
+}
+
+// set is -s: hostname, link-layer address, and words.
+func (t *arpTool) set(ctx context.Context, words []string) error {
+	e, err := t.entry(ctx, words)
+	if err != nil {
+		return err
+	}
+	return t.put(ctx, words[0], e)
+}
+
+func (t *arpTool) put(ctx context.Context, host string, e api.SetEntry) error {
+	_, _, err := t.client.SetEntry(ctx, e)
+	return t.explain(err, "set %s", host)
+}
+
+// entry reads the words of -s. It does not ask the daemon.
+func (t *arpTool) entry(ctx context.Context, words []string) (api.SetEntry, error) {
+	e := api.SetEntry{Interface: t.ifname}
+	var err error
+	if e.Pub, e.Action, e.Temp, err = arpWords(words[2:]); err != nil {
+		return e, err
+	}
+	switch mac, err := lladdr.Parse(words[1]); {
+	case err == nil:
+		e.MAC = api.MAC(mac.String())
+	case words[1] == "auto" && e.Pub != api.PublishNo:
+		e.MAC = "auto"
+	default:
+		return e, fmt.Errorf("invalid Ethernet address '%s'", words[1])
+	}
+	e.IP, err = t.address(ctx, words[0])
+	return e, err
+}
+
+// arpWords reads what may follow host and address, in any order but for "only",
+// which follows "pub".
+func arpWords(words []string) (pub api.Publish, action api.Action, temp bool, err error) {
+	for i, word := range words {
+		switch word {
+		case "temp":
+			temp = true
+		case "pub":
+			pub = api.PublishYes
+		case "only":
+			if i == 0 || words[i-1] != "pub" {
+				return pub, action, temp, usageError{verbatim("Invalid parameter 'only': it follows 'pub'")}
+			}
+			pub = api.PublishOnly
+		case "reject", "blackhole":
+			if action != api.ActionNone && action != api.Action(word) {
+				return pub, action, temp, verbatim("Choose one of blackhole or reject, not both.")
+			}
+			action = api.Action(word)
+		default:
+			return pub, action, temp, usageError{verbatim("Invalid parameter '%s'", word)}
+		}
+	}
+	return pub, action, temp, nil
+}
