@@ -1,5 +1,7 @@
 package cache
 
+import "slices"
+
 // enqueue holds a packet, the newest MaxHold are kept, and returns those that
 // had to go (seeds/002: "only the most recently transmitted packet is kept";
 // facts/freebsd-arp.md 2.4: the oldest is dropped).
@@ -7,7 +9,7 @@ func (e *Entry) enqueue(packet []byte) (dropped [][]byte) {
 	e.hold = append(e.hold, packet)
 	if n := len(e.hold) - e.limits.MaxHold; n > 0 {
 		dropped = append(dropped, e.hold[:n]...)
-		e.hold = append(e.hold[:0], e.hold[n:]...)
+		e.hold = slices.Delete(e.hold, 0, n)
 	}
 	return dropped
 }
