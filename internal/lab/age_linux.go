@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/isat-project/isat/internal/lab/lan"
-	"github.com/isat-project/isat/internal/lab/probe"
 )
 
 // shortAge is max_age in the scenario. The kernel tells of the use of an entry
@@ -94,25 +93,6 @@ func (s *stage) expectRefreshed(h *lan.Host, since time.Time) {
 		s.Expect(false, "%s's entry, in use, is refreshed: %s seen", h.Name, count(len(replies), "reply"))
 		return
 	}
-	longest := longestGap(replies)
+	_, longest := gaps(replies)
 	s.Expect(longest <= shortAge+time.Second/2, "%s's entry, in use, is refreshed after %s", h.Name, seconds(longest))
-}
-
-// longestGap returns the longest time between two neighbouring frames.
-func longestGap(frames []probe.Frame) (gap time.Duration) {
-	for i := 1; i < len(frames); i++ {
-		gap = max(gap, frames[i].Time.Sub(frames[i-1].Time))
-	}
-	return gap
-}
-
-// shortestGap returns the shortest time between two neighbouring frames, 0 for
-// fewer than two.
-func shortestGap(frames []probe.Frame) (gap time.Duration) {
-	for i := 1; i < len(frames); i++ {
-		if d := frames[i].Time.Sub(frames[i-1].Time); i == 1 || d < gap {
-			gap = d
-		}
-	}
-	return gap
 }

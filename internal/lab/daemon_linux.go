@@ -42,7 +42,6 @@ type daemon interface {
 const (
 	startPatience = 15 * time.Second
 	stopPatience  = 5 * time.Second
-	pollInterval  = 20 * time.Millisecond
 )
 
 // child is the isat daemon: this program once more, in the namespace of a host.

@@ -12,13 +12,6 @@ import (
 	"github.com/isat-project/isat/internal/lab/probe"
 )
 
-// slackSecond is the least time between two requests that are sent once a second:
-// a busy machine is late with one and on time with the next.
-const slackSecond = 800 * time.Millisecond
-
-// maxTries is net.link.ether.inet.maxtries as it is by default.
-const maxTries = 5
-
 // playDown pings an address that nobody has, and then gives it to bob.
 func playDown(ctx context.Context, s *stage) error {
 	if err := s.isat.Start(ctx); err != nil {
@@ -43,7 +36,7 @@ func playDown(ctx context.Context, s *stage) error {
 	before := framesBefore(s.asked(begin, isat.MAC, silent), failure.Done)
 	s.Expect(errors.Is(failure.Err, syscall.EHOSTUNREACH) && before >= maxTries, "after %s ping is told %q", count(before, "request"), errorText(failure.Err))
 
-	var tcp error
+	tcp := errors.New("no end in sight")
 	s.until(ctx, s.patience, func() bool {
 		select {
 		case tcp = <-connected:
@@ -57,7 +50,7 @@ func playDown(ctx context.Context, s *stage) error {
 	s.Say("the ping goes on, and so do the requests")
 	s.until(ctx, s.patience, func() bool { return len(s.asked(failure.Done, isat.MAC, silent)) >= 2 })
 	all := s.asked(begin, isat.MAC, silent)
-	gap := shortestGap(all)
+	gap, _ := gaps(all)
 	s.Expect(len(all) > before && gap > slackSecond, "%s so far, never two within %s", count(len(all), "request"), seconds(gap))
 
 	appeared := time.Now()
@@ -98,26 +91,4 @@ func first(echoes []probe.Echo, so func(probe.Echo) bool) probe.Echo {
 		return echoes[i]
 	}
 	return probe.Echo{}
-}
-
-// framesBefore counts the frames before a moment.
-func framesBefore(frames []probe.Frame, t time.Time) (n int) {
-	for _, f := range frames {
-		if f.Time.Before(t) {
-			n++
-		}
-	}
-	return n
-}
-
-// errorText returns the text of the errno in err, and err's own without one.
-func errorText(err error) string {
-	var errno syscall.Errno
-	switch {
-	case errors.As(err, &errno):
-		return errno.Error()
-	case err == nil:
-		return "no error"
-	}
-	return err.Error()
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/internal/lab/lan"
 	"github.com/isat-project/isat/lladdr"
 )
@@ -14,14 +13,6 @@ import (
 // joinMallory plugs in a host without an address, who sends what she likes.
 func (s *stage) joinMallory() (*lan.Host, error) {
 	return s.net.Join("mallory", lladdr.MustParse("02:00:00:00:00:66"), netip.Prefix{})
-}
-
-// claims are a request and a reply in which mallory says that address is hers.
-func claims(mallory *lan.Host, address, target netip.Addr) []arp.Packet {
-	p := arp.Packet{Operation: arp.Request, SenderHW: mallory.MAC, SenderIP: address, TargetIP: target}
-	q := p
-	q.Operation, q.TargetHW, q.TargetIP = arp.Reply, lladdr.Broadcast(), address
-	return []arp.Packet{p, q}
 }
 
 // playImpostor claims isat's own address from elsewhere.
@@ -54,14 +45,14 @@ func playImpostor(ctx context.Context, s *stage) error {
 	s.pass(ctx, time.Second/2)
 
 	want := fmt.Sprintf("arp: %v is using my IP address %v on %s!", mallory.MAC, isat.IP(), isat.Interface())
-	for i, p := range claims(mallory, isat.IP(), alice.IP()) {
+	for i, p := range claims(mallory.MAC, isat.IP(), alice.IP()) {
 		s.Say("mallory says in a %v that %v is hers", p.Operation, isat.IP())
-		if err := claim(mallory, mallory.MAC, p); err != nil {
+		if err := claim(mallory, p); err != nil {
 			return err
 		}
 		told := s.until(ctx, s.patience, func() bool { return s.logged(want) > i })
 		s.Expect(told, "isat says so")
-		s.pass(ctx, 1200*time.Millisecond) // max_log_per_second holds a second one back
+		s.pass(ctx, logInterval)
 	}
 	for _, p := range []struct {
 		ping *runningPing

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/isat-project/isat/arp"
@@ -30,12 +31,12 @@ func playMove(ctx context.Context, s *stage) error {
 	if err := alice.SetMAC(after); err != nil {
 		return err
 	}
-	if err := announce(alice); err != nil {
+	if err := claim(alice, announcement(alice.MAC, alice.IP())); err != nil {
 		return err
 	}
 	s.until(ctx, s.patience, func() bool { return s.logged("moved from") > 0 })
 	s.pass(ctx, 2*time.Second) // for a second diagnostic, which would be one too many
-	moved := s.logged(alice.IP().String() + " moved from " + before.String() + " to " + after.String() + " on " + isat.Interface())
+	moved := s.logged(fmt.Sprintf("arp: %v moved from %v to %v on %s", alice.IP(), before, after, isat.Interface()))
 	s.Expect(moved == 1 && s.logged("moved from") == 1, "%s of the move", count(moved, "diagnostic"))
 	s.expectEntries(ctx, alice.IP(), after)
 
@@ -47,21 +48,12 @@ func playMove(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// announce broadcasts an announcement of a host's address (RFC 5227 section 2.3),
-// as Linux would with arp_notify.
-func announce(h *lan.Host) error {
-	return claim(h, h.MAC, arp.Packet{
-		Operation: arp.Request, SenderHW: h.MAC, SenderIP: h.IP(), TargetIP: h.IP(),
-	})
-}
-
 // claim broadcasts a hand-made packet from a host.
-func claim(h *lan.Host, source lladdr.Addr, p arp.Packet) error {
-	p.HardwareType, p.ProtocolType = arp.Ethernet, arp.ProtocolIPv4
+func claim(h *lan.Host, p arp.Packet) error {
 	wire, err := probe.NewWire(h.NS, h.Interface())
 	if err != nil {
 		return err
 	}
 	defer wire.Close()
-	return wire.Send(source, lladdr.Broadcast(), p)
+	return wire.Send(h.MAC, lladdr.Broadcast(), p)
 }

@@ -25,15 +25,15 @@ func playPermanent(ctx context.Context, s *stage) error {
 	s.expectPing(ctx, isat, alice.IP(), s.patience)
 
 	want := fmt.Sprintf("arp: %v attempts to modify permanent entry for %v on %s", mallory.MAC, alice.IP(), isat.Interface())
-	for i, p := range claims(mallory, alice.IP(), isat.IP()) {
+	for i, p := range claims(mallory.MAC, alice.IP(), isat.IP()) {
 		s.Say("mallory says in a %v that %v is hers", p.Operation, alice.IP())
-		if err := claim(mallory, mallory.MAC, p); err != nil {
+		if err := claim(mallory, p); err != nil {
 			return err
 		}
 		told := s.until(ctx, s.patience, func() bool { return s.logged(want) > i })
 		s.Expect(told, "isat refuses, and says so")
 		s.expectEntries(ctx, alice.IP(), alice.MAC)
-		s.pass(ctx, 1200*time.Millisecond) // max_log_per_second holds a second one back
+		s.pass(ctx, logInterval)
 	}
 
 	s.Say("somebody pulls isat's cable, and plugs it in again")

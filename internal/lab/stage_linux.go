@@ -7,10 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/internal/lab/lan"
 	"github.com/isat-project/isat/internal/lab/probe"
 	"github.com/isat-project/isat/link/pcap"
@@ -22,6 +20,7 @@ import (
 // the goroutine that tells the story.
 type stage struct {
 	*Story
+	*watch
 	net      *lan.LAN
 	isat     daemon
 	log      *logBook      // of the daemon
@@ -57,13 +56,14 @@ func newStage(story *Story, prepare daemonMaker) (s *stage, err error) {
 		return s, err
 	}
 	s.begin = time.Now() // not when the network was begun
-	s.sources = append(s.sources, func(*Story) { s.look() })
+	s.watch = &watch{story: story, look: s.look}
+	s.Story.watch = s.watch
 	return s, nil
 }
 
 // close ends the daemon and takes the network down.
 func (s *stage) close() error {
-	s.sources = nil
+	s.Story.watch = nil
 	var errs []error
 	if s.isat != nil {
 		errs = append(errs, s.isat.Close())
@@ -77,82 +77,13 @@ func (s *stage) close() error {
 	return errors.Join(errs...)
 }
 
-// look takes note of the frames and diagnostics since the last look.
-func (s *stage) look() {
+// look returns the frames and diagnostics since the last look.
+func (s *stage) look() ([]probe.Frame, []logLine) {
 	frames, err := s.wire.Frames()
 	if err != nil && s.broken == nil {
 		s.broken = err
 	}
-	for _, f := range frames {
-		s.addFrame(f.Time, f.Header, f.Packet, f.Err)
-	}
-	s.frames = append(s.frames, frames...)
-	lines := s.isat.Diagnostics()
-	for _, l := range lines {
-		s.add(l.at, Log, l.text)
-	}
-	s.said = append(s.said, lines...)
-}
-
-// until waits until cond holds and reports whether it did within the limit. What
-// happens meanwhile is told as it happens.
-func (s *stage) until(ctx context.Context, limit time.Duration, cond func() bool) bool {
-	deadline := time.Now().Add(limit)
-	for {
-		s.catchUp()
-		if cond() {
-			return true
-		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
-			return false
-		}
-		time.Sleep(pollInterval)
-	}
-}
-
-// pass lets time pass.
-func (s *stage) pass(ctx context.Context, d time.Duration) {
-	s.until(ctx, d, func() bool { return false })
-}
-
-// seen returns the frames from a moment on that match.
-func (s *stage) seen(from time.Time, match func(probe.Frame) bool) (found []probe.Frame) {
-	s.look()
-	for _, f := range s.frames {
-		if f.Err == nil && !f.Time.Before(from) && match(f) {
-			found = append(found, f)
-		}
-	}
-	return found
-}
-
-// asked returns the requests for target that came from the MAC address from.
-func (s *stage) asked(since time.Time, from lladdr.Addr, target netip.Addr) []probe.Frame {
-	return s.seen(since, func(f probe.Frame) bool {
-		return f.Packet.Operation == arp.Request && f.Packet.TargetIP == target && f.Header.Source == from
-	})
-}
-
-// answered returns the replies for address that went to the MAC address to.
-func (s *stage) answered(since time.Time, address netip.Addr, to lladdr.Addr) []probe.Frame {
-	return s.seen(since, func(f probe.Frame) bool {
-		return f.Packet.Operation == arp.Reply && f.Packet.SenderIP == address && f.Header.Destination == to
-	})
-}
-
-// logged counts the diagnostics with all these words.
-func (s *stage) logged(words ...string) (n int) {
-	s.look()
-	for _, l := range s.said {
-		all := true
-		for _, w := range words {
-			all = all && strings.Contains(l.text, w)
-		}
-		if all {
-			n++
-		}
-	}
-	return n
+	return frames, s.isat.Diagnostics()
 }
 
 // expectPing sends one ping and expects its reply.
@@ -225,7 +156,7 @@ func (s *stage) record(dir, name string) error {
 	if dir == "" {
 		return nil
 	}
-	s.look()
+	s.Story.catchUp()
 	f, err := os.Create(filepath.Join(dir, name+".pcap"))
 	if err != nil {
 		return fmt.Errorf("recording: %w", err)
@@ -242,11 +173,3 @@ func (s *stage) record(dir, name string) error {
 	}
 	return f.Close()
 }
-
-// milliseconds renders a short time.
-func milliseconds(d time.Duration) string {
-	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
-}
-
-// seconds renders a longer one.
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -2,16 +2,15 @@ package lab
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/isat-project/isat/arp"
-	"github.com/isat-project/isat/link"
+	"github.com/isat-project/isat/internal/lab/probe"
 )
 
 // Verdict is how a scenario ended.
@@ -75,12 +74,12 @@ type Line struct {
 // Story tells a scenario while it is played: what is done, every ARP frame in
 // between, and what came of it. One goroutine uses it.
 type Story struct {
-	out     io.Writer
-	begin   time.Time
-	lines   []Line
-	told    int // lines written to out
-	wrong   []string
-	sources []func(*Story) // what may have lines to add
+	out   io.Writer
+	begin time.Time
+	lines []Line
+	told  int // lines written to out
+	wrong []string
+	watch *watch // what happens on its own; may be nil
 }
 
 func newStory(s outline, out io.Writer) *Story {
@@ -116,19 +115,14 @@ func (s *Story) catchUp() {
 }
 
 func (s *Story) gather() {
-	for _, source := range s.sources {
-		source(s)
+	if s.watch != nil {
+		s.watch.catchUp()
 	}
 }
 
 // add adds a line without telling it.
 func (s *Story) add(at time.Time, mark Mark, text string) {
 	s.lines = append(s.lines, Line{At: at.Sub(s.begin).Seconds(), Mark: mark, Text: text})
-}
-
-// addFrame adds a frame that was on the wire.
-func (s *Story) addFrame(at time.Time, h link.Header, p arp.Packet, err error) {
-	s.add(at, Wire, frameText(h, p, err))
 }
 
 // tell writes the lines not told yet, in the order of their times.
@@ -163,16 +157,40 @@ func (s *Story) end(r *Result) {
 	}
 }
 
+// until waits until cond holds and reports whether it did within the limit. What
+// happens meanwhile is told as it happens.
+func (s *Story) until(ctx context.Context, limit time.Duration, cond func() bool) bool {
+	deadline := time.Now().Add(limit)
+	for {
+		s.catchUp()
+		if cond() {
+			return true
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pollInterval)
+	}
+}
+
+// pollInterval is how often [Story.until] looks.
+const pollInterval = 10 * time.Millisecond
+
+// pass lets time pass.
+func (s *Story) pass(ctx context.Context, d time.Duration) {
+	s.until(ctx, d, func() bool { return false })
+}
+
 // frameText renders a frame as tcpdump(8) words it, with the MAC addresses of the
 // frame itself: those in the packet may lie.
-func frameText(h link.Header, p arp.Packet, err error) string {
+func frameText(f probe.Frame) string {
 	switch {
-	case err != nil:
-		return fmt.Sprintf("malformed: %v", err)
-	case h.Destination.IsBroadcast():
-		return fmt.Sprintf("%v (from %v)", p, h.Source)
+	case f.Err != nil:
+		return fmt.Sprintf("malformed: %v", f.Err)
+	case f.Header.Destination.IsBroadcast():
+		return fmt.Sprintf("%v (from %v)", f.Packet, f.Header.Source)
 	}
-	return fmt.Sprintf("%v (from %v to %v)", p, h.Source, h.Destination)
+	return fmt.Sprintf("%v (from %v to %v)", f.Packet, f.Header.Source, f.Header.Destination)
 }
 
 func writeJSON(w io.Writer, r Result) error {
@@ -193,26 +211,4 @@ func (r *Result) failed(err error) {
 		return
 	}
 	r.Verdict, r.Reason = Fail, err.Error()
-}
-
-// count renders a number of things.
-func count(n int, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "y"):
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(thing, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// times renders how often something happened.
-func times(n int) string {
-	switch n {
-	case 0:
-		return "never"
-	case 1:
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
 }

@@ -3,5 +3,5 @@
 // comes from the kernel's sockets and from the wire, never from the daemon under
 // test.
 //
-// It needs Linux; on other systems the package is empty.
+// It needs Linux; elsewhere there is [Frame] alone.
 package probe

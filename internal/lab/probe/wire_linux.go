@@ -17,15 +17,6 @@ import (
 	"github.com/isat-project/isat/lladdr"
 )
 
-// Frame is an ARP frame as it was on the wire. It must not be changed.
-type Frame struct {
-	Time   time.Time // when the kernel handled it, by its own clock
-	Bytes  []byte    // link header included
-	Header link.Header
-	Packet arp.Packet
-	Err    error // why Header or Packet could not be read; the rest is then zero
-}
-
 // Wire sees every ARP frame that passes an interface in either direction, and
 // sends hand-made ones. Nothing runs behind it: the kernel keeps the frames until
 // [Wire.Frames] fetches them, so that what passed before a call is always in its
@@ -99,7 +90,7 @@ func (w *Wire) Frames() ([]Frame, error) {
 		if err != nil {
 			return frames, fmt.Errorf("time of a frame from %s: %w", w.name, err)
 		}
-		frames = append(frames, newFrame(at, append([]byte(nil), w.buf[:n]...)))
+		frames = append(frames, ParseFrame(at, append([]byte(nil), w.buf[:n]...)))
 	}
 }
 
@@ -123,19 +114,6 @@ func (w *Wire) Close() error {
 	s := w.socket
 	w.socket = -1
 	return unix.Close(s)
-}
-
-func newFrame(at time.Time, b []byte) Frame {
-	f := Frame{Time: at, Bytes: b}
-	h, payload, err := link.Ethernet{}.Parse(b)
-	if err == nil {
-		var p arp.Packet
-		if p, err = arp.Parse(payload); err == nil {
-			f.Header, f.Packet = h, p
-		}
-	}
-	f.Err = err
-	return f
 }
 
 // timestamp reads the control message SCM_TIMESTAMPNS (socket(7)): a struct
