@@ -14,6 +14,10 @@ import (
 // program again: with `lab` as the first argument it is `isat lab`, with
 // `run` it is a daemon that leaves ARP to the kernel.
 func TestMain(m *testing.M) {
+	if os.Getenv(refusedEnv) != "" && len(os.Args) > 1 && os.Args[1] == "lab" {
+		fmt.Fprintf(os.Stderr, "refusing namespaces: %v\n", refuseNamespaces())
+		os.Exit(1)
+	}
 	if len(os.Args) > 1 && os.Args[1] == "lab" {
 		os.Exit(labMain(os.Args[2:]))
 	}
