@@ -22,7 +22,8 @@ type Entry struct {
 	Expires   time.Time // zero for a permanent one
 	Tries     int       // requests since the last answer
 	Held      int       // packets that wait
-	Own       bool      // an address of this host
+	Flags     route.Flags
+	Own       bool // an address of this host
 	Origin    Origin
 	Told      bool // the IP side has been told of it
 }
@@ -37,7 +38,8 @@ func (h *Host) Entries() []Entry {
 		for _, a := range ifc.addresses {
 			all = append(all, Entry{
 				Interface: ifc.name, Index: ifc.index, Type: ifc.framing.HardwareType().String(),
-				IP: a.Prefix.Addr(), MAC: ifc.mac, State: cache.Permanent, Own: true, Origin: Administrator,
+				IP: a.Prefix.Addr(), MAC: ifc.mac, State: cache.Permanent, Own: true,
+				Flags: route.Up | route.Host | route.LLInfo | route.Local, Origin: Administrator,
 			})
 		}
 		for e := range ifc.entries() {
@@ -64,9 +66,10 @@ func (h *Host) Entry(ip netip.Addr) []Entry {
 }
 
 func (e *entry) snapshot() Entry {
+	clone, _ := e.network.Clones().Get(route.Key(e.ip))
 	return Entry{
 		Interface: e.ifc.name, Index: e.ifc.index, Type: e.ifc.framing.HardwareType().String(),
-		IP: e.ip, MAC: e.Addr(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(),
+		IP: e.ip, MAC: e.Addr(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(), Flags: clone.Flags,
 		Origin: e.origin, Told: e.installed,
 	}
 }
@@ -77,6 +80,7 @@ type Route struct {
 	Prefix    netip.Prefix
 	Gateway   netip.Addr // invalid if on the link
 	Interface string
+	Index     int // of the interface
 	Flags     route.Flags
 	MAC       lladdr.Addr
 	Expires   time.Time
@@ -94,7 +98,7 @@ func (h *Host) Routes() []Route {
 		return ""
 	}
 	for n := range h.routes.Networks() {
-		all = append(all, Route{Prefix: n.Prefix, Gateway: n.Gateway, Interface: name(n.Interface), Flags: n.Flags})
+		all = append(all, Route{Prefix: n.Prefix, Gateway: n.Gateway, Interface: name(n.Interface), Index: n.Interface, Flags: n.Flags})
 		all = appendClones(all, n, name(n.Interface))
 	}
 	for _, ifc := range h.interfaces {
@@ -115,7 +119,7 @@ func appendClones(all []Route, n *route.Network[entry], ifname string) []Route {
 	}
 	for ip, clone := range n.Clones().All() {
 		all = append(all, Route{
-			Prefix: netip.PrefixFrom(ip, 32), Interface: ifname, Flags: clone.Flags,
+			Prefix: netip.PrefixFrom(ip, 32), Interface: ifname, Index: n.Interface, Flags: clone.Flags,
 			MAC: clone.Entry.Addr(), Expires: clone.Entry.Expires(),
 		})
 	}

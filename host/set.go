@@ -151,17 +151,17 @@ func (h *Host) Delete(ifname string, ip netip.Addr) error {
 }
 
 // Flush removes all entries but those of own addresses, of one interface or, if
-// its name is empty, of all. It returns the addresses removed.
-func (h *Host) Flush(ifname string) []netip.Addr {
+// its name is empty, of all. It returns what it removed.
+func (h *Host) Flush(ifname string) []Entry {
 	h.mu.Lock()
 	defer h.unlock()
-	var gone []netip.Addr
+	var gone []Entry
 	for _, ifc := range h.interfaces {
 		if ifname != "" && ifc.name != ifname {
 			continue
 		}
 		for e := range ifc.entries() {
-			gone = append(gone, e.ip)
+			gone = append(gone, e.snapshot())
 			h.deleteEntry(e)
 		}
 	}

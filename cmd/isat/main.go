@@ -14,5 +14,5 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(cli.Main(ctx, programs(), os.Args, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(cli.Main(ctx, cli.System(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -212,25 +212,33 @@ func (m *Manager) readopt(name string) {
 	delete(m.away, name)
 }
 
+// wants returns what is wanted of an interface. mu is held.
+func (m *Manager) wants(name string) (Spec, bool) {
+	if i := slices.IndexFunc(m.specs, func(s Spec) bool { return s.Name == name }); i >= 0 {
+		return m.specs[i], true
+	}
+	if m.match == nil || m.released[name] {
+		return Spec{}, false
+	}
+	return m.match(name)
+}
+
 // appeared takes an interface over that was waited for. mu is held.
 func (m *Manager) appeared(l rtnl.Link) {
-	i := slices.IndexFunc(m.specs, func(s Spec) bool { return s.Name == l.Name })
-	if i < 0 {
+	spec, ok := m.wants(l.Name)
+	if !ok {
 		return
 	}
-	if l.IPv4 == nil {
-		// Notifications have it only sometimes.
-		full, err := m.conn.Link(l.Index)
-		if err != nil {
-			return // gone again
+	// The notification may be old and does not have everything.
+	l, err := m.conn.Link(l.Index)
+	if err != nil || l.Name != spec.Name {
+		return
+	}
+	if err := m.take(spec, l); err != nil {
+		if before := m.failed[l.Name]; before == nil || before.Error() != err.Error() {
+			m.log.Error("taking over an interface that appeared", "interface", l.Name, "error", err)
 		}
-		l = full
-	}
-	if l.Name != m.specs[i].Name {
-		return
-	}
-	if err := m.take(m.specs[i], l); err != nil {
-		m.log.Error("taking over an interface that appeared", "interface", l.Name, "error", err)
+		m.failed[l.Name] = err
 	}
 }
 
@@ -264,7 +272,10 @@ func (m *Manager) readdress(index int) error {
 		}
 		return err
 	}
-	return t.ifc.SetAddresses(own)
+	if err := t.ifc.SetAddresses(own); err != nil {
+		return err
+	}
+	return m.settle()
 }
 
 // readMachine tells the host what is local to the machine: addresses and MACs of
@@ -310,13 +321,10 @@ func (m *Manager) reread() {
 		p, err := m.honour(t.spec, l)
 		t.mu.Lock()
 		said := t.refused
-		t.refused = ""
-		if err != nil {
-			t.refused = err.Error()
-		}
+		t.refused = err
 		t.mu.Unlock()
 		if err != nil {
-			if said != err.Error() {
+			if said == nil || said.Error() != err.Error() {
 				m.log.Warn("a setting of the interface changed that isat does not honour", "interface", l.Name, "reason", err)
 			}
 			continue

@@ -47,7 +47,16 @@ type Manager struct {
 
 	mu    sync.Mutex
 	guard *guard.Guard // nil until the first interface is taken over
-	specs []Spec       // what is wanted, in the order of Take
+	specs []Spec       // what is wanted by name, in the order of Take
+	// match says what is wanted of interfaces that specs does not name, nil if
+	// nothing is.
+	match func(name string) (Spec, bool)
+	// released has the names that match is not asked for: they were handed back.
+	released map[string]bool
+	// failed has why an interface that is wanted is not taken over, by name.
+	failed map[string]error
+	// standing are the entries of the configuration.
+	standing []standing
 	// away has the administrator's entries of interfaces that vanished, by name.
 	away map[string][]host.Change
 }
@@ -68,7 +77,8 @@ func Open(o Options) (m *Manager, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m = &Manager{log: o.Log, lock: lock, away: make(map[string][]host.Change)}
+	m = &Manager{log: o.Log, lock: lock, away: make(map[string][]host.Change),
+		released: make(map[string]bool), failed: make(map[string]error)}
 	m.taken.Store(&map[int]*taken{})
 	defer func() {
 		if err != nil {

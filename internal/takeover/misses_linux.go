@@ -77,3 +77,17 @@ func (m *Manager) overrun(socket string) {
 		m.log.Error("reading everything again after an overrun", "error", err)
 	}
 }
+
+// NextHop returns where the kernel sends packets to an address: by which
+// interface, and to which gateway, invalid if the address is on the link.
+func (m *Manager) NextHop(ip netip.Addr) (ifname string, gateway netip.Addr, err error) {
+	r, err := m.conn.RouteGet(ip, 0)
+	if err != nil {
+		return "", netip.Addr{}, err
+	}
+	l, err := m.conn.Link(r.OIF)
+	if err != nil {
+		return "", netip.Addr{}, err
+	}
+	return l.Name, r.Gateway, nil
+}

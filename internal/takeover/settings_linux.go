@@ -141,3 +141,21 @@ func restoreSettings(ctx context.Context, store *record.Store, conn *rtnl.Conn, 
 	}
 	return results, err
 }
+
+// Reconfigure makes the kernel's settings follow the tunables: its patience is
+// maxtries.
+func (m *Manager) Reconfigure() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range *m.taken.Load() {
+		if t.spec.Observe {
+			continue
+		}
+		t.mu.Lock()
+		l := t.link
+		t.mu.Unlock()
+		if err := m.configure(l); err != nil {
+			m.log.Error("following a change of the tunables", "interface", l.Name, "error", err)
+		}
+	}
+}

@@ -34,8 +34,8 @@ type taken struct {
 	// deleting counts the own deletions whose notification has not come yet: the
 	// kernel does not say whose they are.
 	deleting map[netip.Addr]int
-	// refused is why a setting that changed is not honoured, "" if all are.
-	refused string
+	// refused is why a setting that changed is not honoured, nil if all are.
+	refused error
 }
 
 // Name returns the present name.
@@ -54,13 +54,14 @@ const useDelay = 2 * time.Second
 // appears.
 var ErrAbsent = errors.New("no such interface")
 
-// Take takes an interface over, or watches it. If the spec is not new it does
-// nothing. The error wraps [ErrAbsent] if there is no such interface: the spec is
-// kept then, for when it appears. Any other error means that nothing changed.
+// Take takes an interface over, or watches it. The error wraps [ErrAbsent] if
+// there is no such interface: the spec is kept then, for when it appears. Any
+// other error means that nothing changed; it wraps EALREADY if the interface is
+// taken over.
 func (m *Manager) Take(spec Spec) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if slices.ContainsFunc(m.specs, func(s Spec) bool { return s.Name == spec.Name }) && m.byName(spec.Name) != nil {
+	if m.byName(spec.Name) != nil {
 		return fmt.Errorf("taking %s over: it is taken over already: %w", spec.Name, syscall.EALREADY)
 	}
 	l, err := m.conn.LinkByName(spec.Name)
@@ -72,15 +73,18 @@ func (m *Manager) Take(spec Spec) error {
 		err = m.take(spec, l)
 	}
 	if err != nil {
-		return fmt.Errorf("taking %s over: %w", spec.Name, err)
+		return takeError(spec.Name, err)
 	}
 	m.want(spec)
 	return nil
 }
 
+func takeError(name string, err error) error { return fmt.Errorf("taking %s over: %w", name, err) }
+
 // want notes a spec in place of an older one for the name.
 func (m *Manager) want(spec Spec) {
 	m.specs = append(slices.DeleteFunc(m.specs, func(s Spec) bool { return s.Name == spec.Name }), spec)
+	delete(m.released, spec.Name)
 }
 
 // take does the work of Take on an interface that exists. mu is held.
@@ -140,7 +144,7 @@ func (m *Manager) take(spec Spec, l rtnl.Link) (err error) {
 			return err
 		}
 	}
-	undo = append(undo, func() error { return m.restore(l.Index) })
+	undo = append(undo, func() error { return errors.Join(m.deleteOwn(l.Index), m.restore(l.Index)) })
 	if err := m.configure(l); err != nil {
 		return err
 	}
@@ -150,7 +154,11 @@ func (m *Manager) take(spec Spec, l rtnl.Link) (err error) {
 	if err := m.guard.Refresh(m.guarded()); err != nil {
 		return err
 	}
+	delete(m.failed, l.Name)
 	m.readopt(l.Name)
+	if err := m.settle(); err != nil {
+		m.log.Warn("an entry of the configuration is not set", "error", err)
+	}
 	m.report(event.TakenOver, l.Name, "isat: does ARP on "+l.Name+" now")
 	return nil
 }
@@ -165,6 +173,8 @@ func (m *Manager) Release(name string) error {
 	defer m.mu.Unlock()
 	before := len(m.specs)
 	m.specs = slices.DeleteFunc(m.specs, func(s Spec) bool { return s.Name == name })
+	m.released[name] = true
+	delete(m.failed, name)
 	t := m.byName(name)
 	if t == nil {
 		if len(m.specs) < before {

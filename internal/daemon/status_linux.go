@@ -1,0 +1,166 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/isat-project/isat/api"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/takeover"
+	"github.com/isat-project/isat/link/packet"
+)
+
+// Status implements the API.
+func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
+	interfaces, err := d.Interfaces(ctx)
+	if err != nil {
+		return api.Status{}, err
+	}
+	s := api.Status{
+		Version: d.options.Version, Instance: d.events.Instance(), LastSeq: d.events.Last(), PID: os.Getpid(),
+		Started: d.started, Uptime: api.Seconds(time.Since(d.started)), Config: d.options.ConfigPath,
+		Interfaces: interfaces,
+	}
+	for _, e := range d.host.Entries() {
+		s.Tables.Entries++
+		s.Tables.Held += e.Held
+		if !e.State.Usable() {
+			s.Tables.Incomplete++
+		}
+		if e.Expires.IsZero() {
+			s.Tables.Permanent++
+		}
+	}
+	for _, r := range d.host.Routes() {
+		if !r.Prefix.IsSingleIP() {
+			s.Tables.Networks++
+		}
+	}
+	return s, nil
+}
+
+// Interfaces implements the API.
+func (d *Daemon) Interfaces(context.Context) ([]api.Interface, error) {
+	counts := make(map[string]int)
+	for _, e := range d.host.Entries() {
+		counts[e.Interface]++
+	}
+	all := []api.Interface{}
+	for _, s := range d.takeover.Status() {
+		all = append(all, interfaceStatus(s, counts[s.Name]))
+	}
+	return all, nil
+}
+
+// interfaceStatus returns an interface as the API has it.
+func interfaceStatus(s takeover.Status, entries int) api.Interface {
+	i := api.Interface{
+		Name: s.Name, Index: s.Link.Index, MAC: api.MAC(s.Link.MAC.String()), Medium: "ethernet", MTU: s.Link.MTU,
+		Datapath: "kernel", ARP: s.Mode.String(), Guarded: !s.Observe && s.Host != nil, Since: s.Since,
+		Addresses: []api.InterfaceAddr{}, Entries: entries,
+	}
+	if s.Observe {
+		i.Datapath = "observe"
+	}
+	switch {
+	case s.Host == nil && s.Err != nil:
+		i.State, i.Error = "failed", s.Err.Error()
+	case s.Host == nil:
+		i.State = "absent"
+	case s.Host.Running():
+		i.State = "up"
+	default:
+		i.State = "down"
+	}
+	if s.Host != nil {
+		for _, a := range s.Host.Addresses() {
+			i.Addresses = append(i.Addresses, api.InterfaceAddr{Prefix: a.Prefix, State: "verified"})
+		}
+		if s.Err != nil {
+			i.Warnings = append(i.Warnings, s.Err.Error())
+		}
+	}
+	return i
+}
+
+// Routes implements the API.
+func (d *Daemon) Routes(context.Context) ([]api.Route, error) {
+	now := time.Now()
+	all := []api.Route{}
+	for _, r := range d.host.Routes() {
+		a := api.Route{Destination: r.Prefix, Flags: r.Flags.String(), Interface: r.Interface}
+		switch {
+		case r.Gateway.IsValid():
+			a.Gateway = r.Gateway.String()
+		case r.MAC.IsValid():
+			a.Gateway = r.MAC.String()
+		default:
+			a.Gateway = fmt.Sprintf("link#%d", r.Index)
+		}
+		if !r.Expires.IsZero() {
+			a.ExpiresIn = api.Seconds(max(0, r.Expires.Sub(now).Truncate(time.Second)))
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// Stats implements the API.
+func (d *Daemon) Stats(context.Context) (api.Stats, error) {
+	stats := api.Stats{Counters: counters(d.host.Stats(), packet.Stats{}), Interfaces: []api.InterfaceStats{}}
+	for _, s := range d.takeover.Status() {
+		if s.Host == nil {
+			continue
+		}
+		c := counters(s.Host.Stats(), s.Port)
+		stats.Interfaces = append(stats.Interfaces, api.InterfaceStats{Interface: s.Name, Counters: c})
+		for _, reason := range portReasons {
+			stats.Drops[reason] += c.Drops[reason]
+		}
+	}
+	return stats, nil
+}
+
+// portReasons are the reasons for which a port drops frames before the host sees
+// them; their counters end with the port.
+var portReasons = []string{"overflow", "tagged", "other_host", "truncated"}
+
+// counters returns the statistics of the host, or of an interface and its port.
+func counters(s host.Stats, port packet.Stats) api.Counters {
+	c := api.Counters{
+		TxRequests: s.TxRequests, TxReplies: s.TxReplies, TxErrors: s.TxErrors, RxRequests: s.RxRequests, RxReplies: s.RxReplies,
+		Received: s.Received, Dropped: s.Dropped, Timeouts: s.Timeouts, DupIPs: s.DupIPs,
+		Drops: map[string]uint64{
+			"overflow": port.Overflow, "tagged": port.Tagged, "other_host": port.OtherHost, "truncated": port.Truncated,
+		},
+	}
+	for _, r := range host.Drops() {
+		c.Drops[r.String()] = s.Drops[r]
+	}
+	return c
+}
+
+// Take implements the API.
+func (d *Daemon) Take(_ context.Context, name string) (api.Interface, error) {
+	d.mu.Lock()
+	spec, ok := d.spec(d.config, name)
+	d.mu.Unlock()
+	if !ok {
+		spec = takeover.Spec{Name: name}
+	}
+	if err := d.takeover.Take(spec); err != nil {
+		return api.Interface{}, err
+	}
+	for _, s := range d.takeover.Status() {
+		if s.Name == name {
+			return interfaceStatus(s, 0), nil
+		}
+	}
+	return api.Interface{}, fmt.Errorf("taking %s over: it is gone again: %w", name, syscall.ENXIO)
+}
+
+// Release implements the API.
+func (d *Daemon) Release(_ context.Context, name string) error { return d.takeover.Release(name) }

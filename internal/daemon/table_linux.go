@@ -1,0 +1,156 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/isat-project/isat/api"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// errAlready is of an interface that is taken over.
+const errAlready = syscall.EALREADY
+
+// Entries implements the API.
+func (d *Daemon) Entries(_ context.Context, f api.EntryFilter) ([]api.Entry, error) {
+	return d.entries(f.Interface, f.IP), nil
+}
+
+// entries returns the entries of an interface and an address; "" and the zero
+// Addr are all.
+func (d *Daemon) entries(ifname string, ip netip.Addr) []api.Entry {
+	now := time.Now()
+	var all []api.Entry
+	for _, e := range d.host.Entries() {
+		if (ifname == "" || e.Interface == ifname) && (!ip.IsValid() || e.IP == ip) {
+			all = append(all, entry(e, now))
+		}
+	}
+	return all
+}
+
+// entry returns an entry as the API has it.
+func entry(e host.Entry, now time.Time) api.Entry {
+	a := api.Entry{
+		IP: e.IP, MAC: api.MAC(e.MAC.String()), Interface: e.Interface, Type: e.Type, State: api.State(e.State.String()),
+		Permanent: e.Expires.IsZero(), Incomplete: !e.State.Usable(), Flags: e.Flags.String(),
+		Hold: e.Held, Tries: e.Tries, Authority: e.Own, Origin: e.Origin.String(),
+	}
+	if e.Own {
+		a.Origin = "own"
+	}
+	if a.Incomplete {
+		a.MAC = ""
+	} else if !a.Permanent {
+		a.ExpiresIn = api.Seconds(max(0, e.Expires.Sub(now).Truncate(time.Second)))
+	}
+	return a
+}
+
+// SetEntry implements the API.
+func (d *Daemon) SetEntry(_ context.Context, e api.SetEntry) (api.Entry, bool, error) {
+	switch {
+	case e.Pub != api.PublishNo:
+		return api.Entry{}, false, fmt.Errorf("setting the entry of %v: this version of isat does not publish entries: %w", e.IP, syscall.EOPNOTSUPP)
+	case e.Action != api.ActionNone:
+		return api.Entry{}, false, fmt.Errorf("setting the entry of %v: this version of isat does not %s: %w", e.IP, e.Action, syscall.EOPNOTSUPP)
+	}
+	mac, err := lladdr.Parse(string(e.MAC))
+	if err != nil {
+		return api.Entry{}, false, fmt.Errorf("setting the entry of %v: %w: %w", e.IP, err, syscall.EINVAL)
+	}
+	created, err := d.host.Set(host.Change{Interface: e.Interface, IP: e.IP, MAC: mac, Temporary: e.Temp, Origin: host.Administrator})
+	if err != nil {
+		return api.Entry{}, false, err
+	}
+	for _, now := range d.entries(e.Interface, e.IP) {
+		if now.MAC == api.MAC(mac.String()) {
+			return now, created, nil
+		}
+	}
+	return api.Entry{}, false, fmt.Errorf("setting the entry of %v: it was changed at once by somebody else: %w", e.IP, syscall.EAGAIN)
+}
+
+// DeleteEntry implements the API.
+func (d *Daemon) DeleteEntry(_ context.Context, ip netip.Addr, ifname string, pubOnly bool) ([]api.Entry, error) {
+	if pubOnly {
+		return nil, fmt.Errorf("deleting the published entry of %v: no entry: %w", ip, syscall.ENXIO)
+	}
+	gone := d.entries(ifname, ip)
+	if err := d.host.Delete(ifname, ip); err != nil {
+		return nil, err
+	}
+	return gone, nil
+}
+
+// DeleteEntries implements the API.
+func (d *Daemon) DeleteEntries(_ context.Context, ifname string) ([]api.Entry, error) {
+	if ifname != "" {
+		if _, ok := d.host.Interface(ifname); !ok {
+			return nil, fmt.Errorf("deleting the entries of %s: not taken over: %w", ifname, syscall.ENXIO)
+		}
+	}
+	now := time.Now()
+	gone := []api.Entry{}
+	for _, e := range d.host.Flush(ifname) {
+		gone = append(gone, entry(e, now))
+	}
+	return gone, nil
+}
+
+// Resolve implements the API.
+func (d *Daemon) Resolve(ctx context.Context, ip netip.Addr, ifname string) (api.Entry, error) {
+	ifc, next, gateway, err := d.nextHop(ip, ifname)
+	if err != nil {
+		return api.Entry{}, err
+	}
+	mac, err := ifc.Resolve(ctx, next)
+	if gateway && errors.Is(err, syscall.EHOSTDOWN) {
+		err = fmt.Errorf("resolving %v: its gateway %v does not answer: %w", ip, next, syscall.EHOSTUNREACH)
+	}
+	if err != nil {
+		return api.Entry{}, err
+	}
+	for _, e := range d.entries(ifc.Name(), next) {
+		return e, nil
+	}
+	return api.Entry{IP: next, MAC: api.MAC(mac.String()), Interface: ifc.Name(), State: api.StateReachable, Type: "ethernet"}, nil
+}
+
+// nextHop returns whom to ask on which interface for an address: as the kernel's
+// routes say, if no interface is named.
+func (d *Daemon) nextHop(ip netip.Addr, ifname string) (*host.Interface, netip.Addr, bool, error) {
+	if ifname != "" {
+		ifc, ok := d.host.Interface(ifname)
+		if !ok {
+			return nil, ip, false, fmt.Errorf("resolving %v on %s: not taken over: %w", ip, ifname, syscall.ENXIO)
+		}
+		return ifc, ip, false, nil
+	}
+	name, gateway, err := d.takeover.NextHop(ip)
+	if err != nil {
+		return nil, ip, false, fmt.Errorf("resolving %v: %w", ip, err)
+	}
+	ifc, ok := d.host.Interface(name)
+	if !ok {
+		return nil, ip, false, fmt.Errorf("resolving %v: its route leads to %s, which is not taken over: %w", ip, name, syscall.ENXIO)
+	}
+	if gateway.IsValid() {
+		return ifc, gateway, true, nil
+	}
+	return ifc, ip, false, nil
+}
+
+// Announce implements the API.
+func (d *Daemon) Announce(_ context.Context, ifname string, ips []netip.Addr) error {
+	ifc, ok := d.host.Interface(ifname)
+	if !ok {
+		return fmt.Errorf("announcing on %s: not taken over: %w", ifname, syscall.ENXIO)
+	}
+	return ifc.Announce(ips...)
+}
