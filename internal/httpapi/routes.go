@@ -101,13 +101,21 @@ func (s *Server) guarded(t route) http.Handler {
 	})
 }
 
-// refuse answers with an error and closes the connection, because the rest of
-// the body may still be on it.
+// refuse answers with an error. If there may be a body still on its way it
+// answers at once, where net/http would wait for the body first, and closes the
+// connection after a moment in which a caller may end sending and read why.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if r.ContentLength != 0 {
-		w.Header().Set("Connection", "close")
+	if r.ContentLength == 0 {
+		s.writeError(w, r, err)
+		return
 	}
+	// The writer of a test knows none of these; a connection does.
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex()
+	w.Header().Set("Connection", "close")
 	s.writeError(w, r, err)
+	_ = control.Flush()
+	_ = control.SetReadDeadline(time.Now().Add(drainTimeout))
 }
 
 // routeError is the mux's verdict on a path or method it does not know.

@@ -17,6 +17,7 @@ import (
 const (
 	headerTimeout = 5 * time.Second  // for the header of a request
 	bodyTimeout   = 10 * time.Second // for its body
+	drainTimeout  = time.Second      // for a body that nobody reads
 	writeTimeout  = 30 * time.Second // for an answer to be read
 	idleTimeout   = 2 * time.Minute  // between requests of a connection
 	grace         = 2 * time.Second  // for answers under way when the daemon stops
