@@ -54,6 +54,7 @@ type LabOptions struct {
 	JSON       bool     // tell the story as JSON, one object a line
 	RequireAll bool     // a scenario that this machine forbids is a failure
 	Scenarios  []string // names; all if empty
+	Pcap       string   // a directory for a recording of each scenario; "" for none
 	Stdout     io.Writer
 	Stderr     io.Writer
 	Log        *slog.Logger

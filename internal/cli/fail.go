@@ -57,6 +57,9 @@ func (a *app) socketPath() string {
 // client returns a client of the daemon. It does not connect yet.
 func (a *app) client() *api.Client { return api.NewClient(a.socketPath()) }
 
+// hostDown is the text of EHOSTDOWN in errno(3), which scripts look for.
+const hostDown = "host is down"
+
 // explain makes an error of a request to the daemon one for people: what was
 // being done, why it failed, and the remedy where there is one. It keeps the
 // errno. A nil err stays nil.
@@ -71,8 +74,8 @@ func (a *app) explain(err error, format string, args ...any) error {
 		return a.explainDial(err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: interrupted", what)
-	case errors.Is(err, syscall.EHOSTDOWN):
-		return told{what + ": host is down", err}
+	case errors.Is(err, syscall.EHOSTDOWN) && !strings.Contains(err.Error(), hostDown):
+		return told{what + ": " + hostDown, err}
 	case errors.Is(err, syscall.EPERM) && a.uid > 0:
 		return told{what + ": " + err.Error() + `: try it as root, with "sudo"`, err}
 	case errors.As(err, &refused) && strings.HasPrefix(refused.Text, what):

@@ -174,7 +174,9 @@ func (d *fakeDaemon) resolve(r *http.Request) (any, error) {
 	json.NewDecoder(r.Body).Decode(&q)
 	switch q.IP.String() {
 	case "192.0.2.66":
-		return nil, fail(syscall.EHOSTDOWN, "resolving 192.0.2.66 on eth0: 5 requests unanswered")
+		return nil, fail(syscall.EHOSTDOWN, "resolving 192.0.2.66 on eth0: 5 requests unanswered: host is down")
+	case "192.0.2.68":
+		return nil, fail(syscall.EHOSTDOWN, "no answer")
 	case "10.0.0.1":
 		return nil, fail(syscall.EHOSTUNREACH, "the gateway 192.0.2.66 does not answer")
 	case "192.0.2.67":

@@ -1,11 +1,15 @@
 package cli
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 type labCommand struct {
 	Once      bool     `help:"Play the scenarios and end; else the lab stays up."`
 	JSON      bool     `name:"json" help:"Tell the story as JSON, one object a line."`
 	Require   string   `help:"With 'all', a scenario that this machine forbids is a failure." enum:",all" default:"" placeholder:"all"`
+	Pcap      string   `help:"Record what each scenario sends to DIR/SCENARIO.pcap." placeholder:"DIR"`
 	Scenarios []string `arg:"" optional:"" name:"SCENARIO" help:"Scenarios to play; all of them if none is named."`
 }
 
@@ -25,11 +29,14 @@ func (c labCommand) Run(ctx context.Context, a *app) error {
 		return needsLinux("starting the lab")
 	}
 	ok, err := a.programs.Lab(ctx, LabOptions{
-		Once: c.Once, JSON: c.JSON, RequireAll: c.Require == "all", Scenarios: c.Scenarios,
+		Once: c.Once, JSON: c.JSON, RequireAll: c.Require == "all", Scenarios: c.Scenarios, Pcap: c.Pcap,
 		Stdout: a.stdout, Stderr: a.stderr, Log: a.logger(),
 	})
-	if err == nil && !ok {
-		err = errTold // the lab has told which scenario failed
+	switch {
+	case err != nil:
+		return fmt.Errorf("running the lab: %w", err)
+	case !ok:
+		return errTold // the lab has told which scenario failed
 	}
-	return err
+	return nil
 }

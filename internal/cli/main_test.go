@@ -121,9 +121,10 @@ func fakeRun(_ context.Context, o RunOptions) error {
 }
 
 func fakeLab(_ context.Context, o LabOptions) (bool, error) {
-	fmt.Fprintf(o.Stdout, "once %v json %v require-all %v scenarios %s\n", o.Once, o.JSON, o.RequireAll, strings.Join(o.Scenarios, " "))
+	fmt.Fprintf(o.Stdout, "once %v json %v require-all %v scenarios %s pcap %q\n",
+		o.Once, o.JSON, o.RequireAll, strings.Join(o.Scenarios, " "), o.Pcap)
 	if len(o.Scenarios) == 1 && o.Scenarios[0] == "unknown" {
-		return false, errors.New("playing the lab: no scenario unknown")
+		return false, errors.New("no scenario unknown")
 	}
 	return len(o.Scenarios) == 0 || o.Scenarios[0] != "crash", nil
 }

@@ -15,6 +15,7 @@ func System() Programs {
 
 func runLab(ctx context.Context, o LabOptions) (bool, error) {
 	return lab.Run(ctx, lab.Options{
-		Once: o.Once, JSON: o.JSON, RequireAll: o.RequireAll, Scenarios: o.Scenarios, Stdout: o.Stdout, Stderr: o.Stderr,
+		Once: o.Once, JSON: o.JSON, RequireAll: o.RequireAll, Scenarios: o.Scenarios, Pcap: o.Pcap,
+		Stdout: o.Stdout, Stderr: o.Stderr,
 	})
 }
