@@ -76,8 +76,12 @@ func TestDo(t *testing.T) {
 		}
 		return name
 	}
-	if where(a) == where(b) || where(a) == before || where(a) != where(a) {
-		t.Errorf("namespaces %s, %s and %s, want three", before, where(a), where(b))
+	nameA, nameB := where(a), where(b)
+	if nameA == nameB || nameA == before || nameB == before {
+		t.Errorf("namespaces %s, %s and %s, want three", before, nameA, nameB)
+	}
+	if again := where(a); again != nameA {
+		t.Errorf("the second Do ran in %s, the first in %s", again, nameA)
 	}
 
 	reason := errors.New("reason")
@@ -102,7 +106,7 @@ func TestDo(t *testing.T) {
 	}
 
 	name, err := os.Readlink(a.Path())
-	if err != nil || name != where(a) {
-		t.Errorf("Path leads to %q, %v, want %s", name, err, where(a))
+	if err != nil || name != nameA {
+		t.Errorf("Path leads to %q, %v, want %s", name, err, nameA)
 	}
 }
