@@ -8,9 +8,11 @@ type Drop uint8
 
 // The reasons, in the order in which they are looked at.
 const (
-	DropShortFrame       Drop = iota // the frame ends before its link header does
+	DropInterfaceDown    Drop = iota // the link is down
+	DropShortFrame                   // the frame ends before its link header does
 	DropFrameFormat                  // a link header that the medium does not have
 	DropNotARP                       // no ARP and no packet for this host
+	DropOtherHost                    // to the link-layer address of another station
 	DropInterfaceOff                 // IFF_NOARP
 	DropShortPacket                  // the packet ends before the lengths in it
 	DropHardwareType                 // ar$hrd is not of this medium
@@ -33,15 +35,17 @@ const (
 )
 
 var dropNames = [numDrops]string{
-	"short_frame", "frame_format", "not_arp", "interface_off", "short_packet", "hardware_type", "hardware_length",
+	"interface_down", "short_frame", "frame_format", "not_arp", "other_host", "interface_off", "short_packet", "hardware_type", "hardware_length",
 	"protocol_type", "protocol_length", "self", "broadcast_sender", "multicast_sender", "zero_sender",
 	"loopback_address", "multicast_address", "broadcast_address", "operation", "gratuitous", "not_for_us", "no_address", "observing",
 }
 
 var dropDescriptions = [numDrops]string{
+	"frames on an interface whose link is down",
 	"frames shorter than their link header",
 	"frames of a format the medium does not have",
 	"frames that are no ARP and not for this host",
+	"frames to the link-layer address of another station",
 	"frames on an interface that does no ARP",
 	"packets shorter than the lengths in them",
 	"packets with the hardware type of another medium",

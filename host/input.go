@@ -20,7 +20,8 @@ import (
 // inputFrame handles one frame.
 func (h *Host) inputFrame(now time.Time, ifc *Interface, frame []byte) {
 	if !ifc.up {
-		return // facts 3.1: the interface is down
+		ifc.drop(DropInterfaceDown) // facts 3.1
+		return
 	}
 	header, payload, err := ifc.framing.Parse(frame)
 	if err != nil {
@@ -31,15 +32,14 @@ func (h *Host) inputFrame(now time.Time, ifc *Interface, frame []byte) {
 		}
 		return
 	}
-	switch header.Type {
-	case link.TypeARP:
+	ours := header.Destination == ifc.mac || header.Destination.IsBroadcast() || header.Destination.IsMulticast()
+	switch {
+	case header.Type == link.TypeARP && (ours || ifc.mode == Watch):
 		h.inputARP(now, ifc, payload)
-	case link.TypeIPv4:
-		if ifc.deliver != nil && (header.Destination == ifc.mac || header.Destination.IsBroadcast() || header.Destination.IsMulticast()) {
-			ifc.deliver(payload)
-			return
-		}
-		ifc.drop(DropNotARP)
+	case header.Type == link.TypeARP:
+		ifc.drop(DropOtherHost) // facts 3.1: a port in promiscuous mode gives these too
+	case header.Type == link.TypeIPv4 && ours && ifc.deliver != nil:
+		ifc.deliver(payload)
 	default:
 		ifc.drop(DropNotARP)
 	}

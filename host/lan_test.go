@@ -21,12 +21,16 @@ type lan struct {
 	seg *segment.Segment
 	// sent has every ARP packet on the segment.
 	sent []sentARP
+	// unchecked lets frames pass that are no ARP packets.
+	unchecked bool
 }
 
 type sentARP struct {
-	at  time.Time
-	to  lladdr.Addr
-	arp arp.Packet
+	at    time.Time
+	to    lladdr.Addr
+	from  lladdr.Addr // of the frame
+	arp   arp.Packet
+	frame []byte
 }
 
 // onLAN runs a test on a segment in virtual time.
@@ -37,7 +41,9 @@ func onLAN(t *testing.T, test func(*lan)) {
 		l.seg.Tap(func(at time.Time, frame []byte) {
 			h, payload, err := link.Ethernet{}.Parse(frame)
 			if err != nil {
-				t.Errorf("a host sent a bad frame: %v", err)
+				if !l.unchecked {
+					t.Errorf("a host sent a bad frame: %v", err)
+				}
 				return
 			}
 			if h.Type != link.TypeARP {
@@ -45,10 +51,12 @@ func onLAN(t *testing.T, test func(*lan)) {
 			}
 			p, err := arp.Parse(payload)
 			if err != nil {
-				t.Errorf("a host sent a bad packet: %v", err)
+				if !l.unchecked {
+					t.Errorf("a host sent a bad packet: %v", err)
+				}
 				return
 			}
-			l.sent = append(l.sent, sentARP{at, h.Destination, p})
+			l.sent = append(l.sent, sentARP{at, h.Destination, h.Source, p, append([]byte(nil), frame...)})
 		})
 		defer l.seg.Close()
 		test(l)
@@ -69,8 +77,16 @@ type node struct {
 // the test ends.
 func (l *lan) host(mac, address string, change ...func(*host.InterfaceConfig)) *node {
 	l.t.Helper()
+	n := l.still(host.Config{}, mac, address, change...)
+	n.run(l.t)
+	return n
+}
+
+// still is host without running it.
+func (l *lan) still(config host.Config, mac, address string, change ...func(*host.InterfaceConfig)) *node {
+	l.t.Helper()
 	m := lladdr.MustParse(mac)
-	n := &node{Host: host.New(host.Config{}), port: l.seg.Port(m), mac: m}
+	n := &node{Host: host.New(config), port: l.seg.Port(m), mac: m}
 	c := host.InterfaceConfig{Name: "e0", Index: 1, MAC: m, Port: n.port}
 	if address != "" {
 		prefix := netip.MustParsePrefix(address)
@@ -85,16 +101,111 @@ func (l *lan) host(mac, address string, change ...func(*host.InterfaceConfig)) *
 	if n.ifc, err = n.Attach(c); err != nil {
 		l.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(l.t.Context())
-	done := make(chan error)
-	go func() { done <- n.Run(ctx) }()
-	l.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			l.t.Error(err)
-		}
-	})
 	return n
+}
+
+// run runs the host until the test ends or the returned function is called.
+func (n *node) run(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := n.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return stop
+}
+
+// stranger is somebody on the segment who sends what the test says.
+type stranger struct {
+	l    *lan
+	port *segment.Port
+	mac  lladdr.Addr
+}
+
+func (l *lan) stranger(mac string) *stranger {
+	m := lladdr.MustParse(mac)
+	return &stranger{l, l.seg.Port(m), m}
+}
+
+// frame sends a frame with an ARP packet, whose hardware and protocol type and
+// sender are filled in unless they are set.
+func (s *stranger) send(to lladdr.Addr, p arp.Packet) {
+	s.l.t.Helper()
+	p = s.fill(p)
+	s.raw(link.Ethernet{}.Append(nil, link.Header{Destination: to, Source: s.mac, Type: link.TypeARP}, p.AppendTo(nil)))
+}
+
+func (s *stranger) fill(p arp.Packet) arp.Packet {
+	if p.HardwareType == 0 {
+		p.HardwareType = arp.Ethernet
+	}
+	if p.ProtocolType == 0 {
+		p.ProtocolType = arp.ProtocolIPv4
+	}
+	if !p.SenderHW.IsValid() {
+		p.SenderHW = s.mac
+	}
+	return p
+}
+
+func (s *stranger) raw(frame []byte) {
+	s.l.t.Helper()
+	if _, err := s.port.WriteFrames([][]byte{frame}); err != nil {
+		s.l.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// ask broadcasts a who-has.
+func (s *stranger) ask(target, sender string) {
+	s.l.t.Helper()
+	s.send(lladdr.Broadcast(), arp.Packet{Operation: arp.Request, SenderIP: ip(sender), TargetIP: ip(target)})
+}
+
+// answer sends an is-at to a host.
+func (s *stranger) answer(to *node, sender string) {
+	s.l.t.Helper()
+	s.send(to.mac, arp.Packet{Operation: arp.Reply, SenderIP: ip(sender), TargetHW: to.mac, TargetIP: to.ip})
+}
+
+// from returns what a host has sent since the last call of forget.
+func (l *lan) from(n *node) (all []sentARP) {
+	synctest.Wait()
+	for _, s := range l.sent {
+		if s.from == n.mac {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func (l *lan) forget() {
+	synctest.Wait()
+	l.sent = nil
+}
+
+// entry returns the entry of an address, which is the only one.
+func (n *node) entry(t *testing.T, address string) host.Entry {
+	t.Helper()
+	synctest.Wait()
+	all := n.Entry(ip(address))
+	if len(all) != 1 {
+		t.Fatalf("%d entries of %s, want one: %+v", len(all), address, all)
+	}
+	return all[0]
+}
+
+// none fails the test if there is an entry of the address.
+func (n *node) none(t *testing.T, address string) {
+	t.Helper()
+	synctest.Wait()
+	if all := n.Entry(ip(address)); len(all) != 0 {
+		t.Errorf("there is an entry of %s: %+v", address, all)
+	}
 }
 
 // set sets a tunable of net.link.ether.inet.
