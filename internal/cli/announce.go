@@ -27,5 +27,5 @@ func (c announceCommand) Run(ctx context.Context, a *app) error {
 	for i, ip := range c.Addresses {
 		ips[i] = ip.Addr
 	}
-	return a.explain(client.Announce(ctx, c.Interface, ips...), "announcing on %s", c.Interface)
+	return a.explain(client.Announce(ctx, c.Interface, ips...), "announcing")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"strings"
 	"syscall"
 
 	"github.com/isat-project/isat/api"
@@ -18,10 +20,10 @@ func (t *arpTool) delete(ctx context.Context, host string, pub bool) error {
 	}
 	deleted, err := t.client.DeleteEntry(ctx, ip, t.ifname, pub)
 	switch {
-	case errors.Is(err, syscall.ENOENT), err == nil && len(deleted) == 0:
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENXIO), err == nil && len(deleted) == 0:
 		return fmt.Errorf("delete: cannot locate %s", host)
 	case err != nil:
-		return t.explain(err, "delete %s", host)
+		return t.refused(err, "delete", host, ip)
 	}
 	fmt.Fprintf(t.stdout, "%s (%v) deleted\n", host, ip)
 	return nil
@@ -64,7 +66,19 @@ func (t *arpTool) set(ctx context.Context, words []string) error {
 
 func (t *arpTool) put(ctx context.Context, host string, e api.SetEntry) error {
 	_, _, err := t.client.SetEntry(ctx, e)
-	return t.explain(err, "set %s", host)
+	return t.refused(err, "set", host, e.IP)
+}
+
+// refused explains an error about one entry as arp(8) does, `set HOST: why`,
+// without what the daemon says of the same at the beginning.
+func (t *arpTool) refused(err error, what, host string, ip netip.Addr) error {
+	var e *api.Error
+	if errors.As(err, &e) {
+		if _, why, ok := strings.Cut(e.Text, "the entry of "+ip.String()+": "); ok {
+			err = &api.Error{Text: why, Errno: e.Errno, Status: e.Status}
+		}
+	}
+	return t.explain(err, "%s %s", what, host)
 }
 
 // entry reads the words of -s. It does not ask the daemon.

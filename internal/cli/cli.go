@@ -40,7 +40,7 @@ type Programs struct {
 // RunOptions is what `isat run` and `isat watch` ask of the daemon.
 type RunOptions struct {
 	Config     config.Config // with a section for each of Interfaces
-	ConfigPath string        // the file to read again on SIGHUP; "" if there is none
+	ConfigPath string        // absolute path of the file to read again on SIGHUP; "" if there is none
 	Interfaces []string      // named on the command line: they must exist
 	Socket     string        // instead of that of the configuration; "" if not given
 	Observe    bool          // change nothing, send nothing

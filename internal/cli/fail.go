@@ -65,6 +65,7 @@ const hostDown = "host is down"
 // errno. A nil err stays nil.
 func (a *app) explain(err error, format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
+	err = withoutErrno(err)
 	var dial *net.OpError
 	var refused *api.Error
 	switch {
@@ -84,6 +85,22 @@ func (a *app) explain(err error, format string, args ...any) error {
 		return told{what + ": the daemon ended before it answered", err}
 	}
 	return told{what + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+what+": "), err}
+}
+
+// withoutErrno drops the text of EINVAL and ENOENT from the end of what the
+// daemon says, where the reason stands already and "invalid argument" adds
+// nothing.
+func withoutErrno(err error) error {
+	var e *api.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOENT} {
+		if why := strings.TrimSuffix(e.Text, errno.Error()); errors.Is(e, errno) && why != "" {
+			return &api.Error{Text: strings.TrimRight(why, ": "), Errno: e.Errno, Status: e.Status}
+		}
+	}
+	return err
 }
 
 // told is an error with a text that replaces that of the error it wraps.

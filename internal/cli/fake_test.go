@@ -112,11 +112,11 @@ func (d *fakeDaemon) put(r *http.Request) (any, error) {
 	}
 	switch {
 	case set.Pub != api.PublishNo || set.Action != api.ActionNone:
-		return nil, fail(syscall.EOPNOTSUPP, "not supported by this version")
+		return nil, fail(syscall.EOPNOTSUPP, "setting the entry of %v: this version of isat does not publish entries: operation not supported", set.IP)
 	case len(set.MAC) != len("02:00:00:00:00:01"):
-		return nil, fail(syscall.EINVAL, "%s is not an Ethernet address", set.MAC)
+		return nil, fail(syscall.EINVAL, "setting the entry of %v: link-layer address %q has 5 bytes, eth0 has 6: invalid argument", set.IP, set.MAC)
 	case !netip.MustParsePrefix("192.0.2.0/24").Contains(set.IP):
-		return nil, fail(syscall.ENETUNREACH, "no interface has a network with %v", set.IP)
+		return nil, fail(syscall.ENETUNREACH, "setting the entry of %v: in no network of this host; name the interface: network is unreachable", set.IP)
 	}
 	if set.Interface == "" {
 		set.Interface = "eth0"
@@ -130,7 +130,7 @@ func (d *fakeDaemon) put(r *http.Request) (any, error) {
 	case i < 0:
 		d.entries = append(d.entries, e)
 	case d.entries[i].Authority:
-		return nil, fail(syscall.EPERM, "%v is an own address", e.IP)
+		return nil, fail(syscall.EPERM, "setting the entry of %v: it is an address of this host: operation not permitted", e.IP)
 	default:
 		d.entries[i] = e
 	}
@@ -158,13 +158,13 @@ func (d *fakeDaemon) deleteAll(r *http.Request) (any, error) {
 func (d *fakeDaemon) delete(r *http.Request) (any, error) {
 	ip, q := r.PathValue("ip"), r.URL.Query()
 	if ip == "192.0.2.5" {
-		return nil, fail(syscall.EPERM, "192.0.2.5 is an own address")
+		return nil, fail(syscall.EPERM, "deleting the entry of 192.0.2.5: it is an address of this host: operation not permitted")
 	}
 	deleted := d.remove(func(e api.Entry) bool {
 		return d.selects(q.Get("interface"), ip, e) && (q.Get("pub") == "" || e.PublishOnly)
 	})
 	if len(deleted.Entries) == 0 {
-		return nil, fail(syscall.ENOENT, "no entry of %s", ip)
+		return nil, fail(syscall.ENXIO, "deleting the entry of %s: no entry: no such device or address", ip)
 	}
 	return deleted, nil
 }
@@ -221,7 +221,7 @@ func (d *fakeDaemon) listSysctls(r *http.Request) (any, error) {
 func (d *fakeDaemon) find(name string) (int, error) {
 	i := slices.IndexFunc(d.sysctls, func(n api.SysctlNode) bool { return n.Name == name })
 	if i < 0 {
-		return 0, fail(syscall.ENOENT, "no such node, did you mean net.link.ether.inet.max_age?")
+		return 0, fail(syscall.ENOENT, "reading %s: no such node, did you mean net.link.ether.inet.max_age? no such file or directory", name)
 	}
 	return i, nil
 }
@@ -248,9 +248,9 @@ func (d *fakeDaemon) setSysctl(r *http.Request) (any, error) {
 	n := &d.sysctls[i]
 	switch {
 	case n.ReadOnly:
-		return nil, fail(syscall.EPERM, "setting %s: read-only", n.Name)
+		return nil, fail(syscall.EPERM, "setting %s: read-only: operation not permitted", n.Name)
 	case set.Value < n.Min || set.Value > n.Max:
-		return nil, fail(syscall.EINVAL, "setting %s: %d is out of range %d to %d", n.Name, set.Value, n.Min, n.Max)
+		return nil, fail(syscall.EINVAL, "setting %s: %d is out of range %d to %d: invalid argument", n.Name, set.Value, n.Min, n.Max)
 	}
 	n.Value = set.Value
 	return *n, nil
@@ -324,7 +324,7 @@ func (d *fakeDaemon) reload(*http.Request) (any, error) {
 	defer d.mu.Unlock()
 	switch n := len(d.entries); {
 	case n == 0:
-		return nil, fail(syscall.EINVAL, "isat.toml:3: daemon.read: want a string\nisat.toml:9: interface.nme: unknown key")
+		return nil, fail(syscall.EINVAL, "isat.toml:3: daemon.read: want a string\nisat.toml:9: interface.nme: unknown key: invalid argument")
 	case n == 1: // own addresses only
 		d.entries = nil
 		return api.ReloadResult{}, nil

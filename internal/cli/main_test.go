@@ -111,7 +111,10 @@ func (fakeResolver) LookupIP(_ context.Context, network, host string) ([]net.IP,
 
 // fakeRun prints what it is asked for.
 func fakeRun(_ context.Context, o RunOptions) error {
-	fmt.Printf("config %q\ninterfaces %q\nobserve %v\n", o.ConfigPath, o.Interfaces, o.Observe)
+	fmt.Printf("config %s\ninterfaces %q\nobserve %v\n", filepath.Base(o.ConfigPath), o.Interfaces, o.Observe)
+	if o.ConfigPath != "" && !filepath.IsAbs(o.ConfigPath) {
+		return fmt.Errorf("config path %q is not absolute", o.ConfigPath)
+	}
 	for _, i := range o.Config.Interfaces {
 		fmt.Printf("%s %s line %d\n", i.Name, i.Datapath, i.Line)
 	}

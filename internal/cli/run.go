@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/isat-project/isat/internal/config"
@@ -40,6 +41,13 @@ func (c runCommand) Run(ctx context.Context, a *app) error {
 	o.Config = o.Config.With(config.Kernel, c.Interfaces...)
 	if len(o.Config.Interfaces) == 0 {
 		return fmt.Errorf("reading the configuration: %s has no [[interface]]: name one there or on the command line", o.ConfigPath)
+	}
+	if o.ConfigPath != "" {
+		path, err := filepath.Abs(o.ConfigPath)
+		if err != nil {
+			return fmt.Errorf("reading the configuration: %w", err)
+		}
+		o.ConfigPath = path
 	}
 	return a.run(ctx, o)
 }
