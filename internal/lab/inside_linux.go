@@ -103,43 +103,13 @@ func (o Options) stay(ctx context.Context, dir string) (err error) {
 	if err := c.Start(ctx); err != nil {
 		return err
 	}
-	o.guide(net, c)
+	if err := o.guide(net, c.socket()); err != nil {
+		return err
+	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-c.process.Done():
 		return fmt.Errorf("the daemon ended by itself: %s", c.log.last())
 	}
-}
-
-// guide tells how to reach what is up.
-func (o Options) guide(net *lan.LAN, c *child) {
-	fmt.Fprintf(o.Stdout, `
-   alice         bob         router ──── far
-192.0.2.9    192.0.2.10   192.0.2.254    198.51.100.9
-     │            │            │
-  ───┴────────────┴─────┬──────┴───
-                        │
-                  isat 192.0.2.1
-
-The daemon runs on isat, and does its ARP. Point other commands at its socket:
-
-  export ISAT_SOCKET=%s
-  isat arp -an
-  isat resolve 192.0.2.9
-  isat events
-
-To be on a host, with ping(8) and ip(8) of your own:
-
-`, c.socket())
-	for _, h := range net.Hosts() {
-		fmt.Fprintf(o.Stdout, "  %-7s %s\n", h.Name, enter(h))
-	}
-	fmt.Fprintf(o.Stdout, "\nCtrl-C ends it all.\n")
-}
-
-// enter returns a command that starts a shell on a host. The namespace has no
-// name; this process holds it by a descriptor.
-func enter(h *lan.Host) string {
-	return fmt.Sprintf("nsenter --user=/proc/%[1]d/ns/user --net=/proc/%[1]d/fd/%[2]d", os.Getpid(), h.NS.FD())
 }

@@ -112,11 +112,11 @@ func (o Options) play(ctx context.Context, one func(context.Context, outline, *S
 	count := map[Verdict]int{}
 	ok = true
 	for _, s := range o.chosen() {
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
 		story := newStory(s, o.narrator())
 		r := one(ctx, s, story)
+		if ctx.Err() != nil {
+			return false, ctx.Err() // what it says of a scenario cut short means nothing
+		}
 		story.end(&r)
 		count[r.Verdict]++
 		ok = ok && r.good(o.RequireAll)

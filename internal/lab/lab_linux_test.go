@@ -2,13 +2,20 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/isat-project/isat/internal/config"
 	"github.com/isat-project/isat/internal/lab/lan"
+	"github.com/isat-project/isat/internal/lab/probe"
 	"github.com/isat-project/isat/internal/testns"
+	"github.com/isat-project/isat/link/pcap"
 )
 
 // playKernel plays a scenario with the plain kernel in the daemon's place.
@@ -37,6 +44,52 @@ func TestKernelPasses(t *testing.T) {
 			}
 			t.Log("\n" + story)
 		})
+	}
+}
+
+// TestRecording plays a scenario and reads its frames back.
+func TestRecording(t *testing.T) {
+	testns.Require(t)
+	dir := t.TempDir()
+	stdout, stderr, ok := runLab(t, nil, "--once", "--pcap", dir, "resolve")
+	if !ok {
+		t.Fatalf("failed\n%s%s", stdout, stderr)
+	}
+	f, err := os.Open(filepath.Join(dir, "resolve.pcap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := pcap.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames := 0
+	for ; ; frames++ {
+		at, b, err := r.ReadFrame()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := probe.ParseFrame(at, b); f.Err != nil {
+			t.Errorf("frame %d: %v", frames, f.Err)
+		}
+	}
+	if want := strings.Count(stdout, "  arp  "); frames != want || frames < 6 {
+		t.Errorf("%d frames recorded, %d told, want three exchanges at least", frames, want)
+	}
+}
+
+// TestConfiguration checks what the daemon of the lab is given.
+func TestConfiguration(t *testing.T) {
+	c, err := config.Parse("isat.toml", []byte(fmt.Sprintf(configuration, "/tmp/s", "/tmp/run", "/tmp/state", "eth0")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Interfaces) != 1 || c.Interfaces[0].Name != "eth0" || c.Interfaces[0].Datapath != config.Kernel || c.Daemon.Socket != "/tmp/s" {
+		t.Errorf("configured %+v", c)
 	}
 }
 

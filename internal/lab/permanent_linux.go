@@ -36,6 +36,7 @@ func playPermanent(ctx context.Context, s *stage) error {
 		s.pass(ctx, logInterval)
 	}
 
+	pulled := time.Now()
 	s.Say("somebody pulls isat's cable, and plugs it in again")
 	for _, on := range []bool{false, true} {
 		if err := s.net.SetCarrier(isat, on); err != nil {
@@ -47,9 +48,11 @@ func playPermanent(ctx context.Context, s *stage) error {
 		})
 		s.pass(ctx, time.Second/2) // so that a loss of carrier is not missed as a blink
 	}
+	announced := s.until(ctx, s.patience, func() bool { return len(s.asked(pulled, isat.MAC, isat.IP())) > 0 })
+	s.Expect(announced, "isat announces its address")
 	s.expectEntries(ctx, alice.IP(), alice.MAC)
 	s.expectPing(ctx, isat, alice.IP(), s.patience)
 	asked := len(s.asked(begin, isat.MAC, alice.IP()))
-	s.Expect(asked == 0, "isat asked for %v %s in all that time", alice.IP(), times(asked))
+	s.Expect(asked == 0, "isat %s asked for %v in all that time", times(asked), alice.IP())
 	return nil
 }

@@ -162,7 +162,7 @@ func segmentPermanent(ctx context.Context, s *segmentStage) error {
 	s.Expect(s.entry(s.alice.ip()) == s.alice.mac, "%v is at %v for isat", s.alice.ip(), s.alice.mac)
 	s.expectReply(ctx, s.isat, s.alice.ip())
 	asked := len(s.asked(begin, s.isat.mac, s.alice.ip()))
-	s.Expect(asked == 0, "isat asked for %v %s in all that time", s.alice.ip(), times(asked))
+	s.Expect(asked == 0, "isat %s asked for %v in all that time", times(asked), s.alice.ip())
 	return nil
 }
 

@@ -26,9 +26,7 @@ type stage struct {
 	log      *logBook      // of the daemon
 	wire     *probe.Wire   // the switch's port of isat
 	patience time.Duration // how long something may take that is done in milliseconds when the machine is idle
-	frames   []probe.Frame
-	said     []logLine // diagnostics
-	broken   error     // of what watches
+	broken   error         // of what watches
 }
 
 // defaultPatience is long enough for a machine that is busy with other things.
