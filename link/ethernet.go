@@ -60,7 +60,8 @@ func (Ethernet) Parse(frame []byte) (Header, []byte, error) {
 		return Header{}, nil, fmt.Errorf("IEEE 802.3 frame with length %d and %d bytes: %w", h.Type, len(payload), ErrShort)
 	}
 	payload = payload[:h.Type] // what follows is padding
-	if len(payload) < snapHeaderLen || [6]byte(payload[:6]) != [6]byte{0xaa, 0xaa, 0x03, 0, 0, 0} { // RFC 1042: LLC and OUI of SNAP
+	// RFC 1042: LLC and OUI of SNAP.
+	if len(payload) < snapHeaderLen || [6]byte(payload[:6]) != [6]byte{0xaa, 0xaa, 0x03, 0, 0, 0} {
 		return Header{}, nil, fmt.Errorf("IEEE 802.3 frame without SNAP header: %w", ErrFrame)
 	}
 	h.Type = binary.BigEndian.Uint16(payload[6:8])

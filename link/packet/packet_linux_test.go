@@ -56,8 +56,8 @@ func frame(to lladdr.Addr, tag, etherType []byte, number int) []byte {
 	return append(f, make([]byte, payloadLen-4)...)
 }
 
-// arp makes a numbered broadcast frame without a tag.
-func arp(number int) []byte { return frame(broadcast, noTag, typeARP, number) }
+// numbered makes an untagged broadcast frame of ARP with a number.
+func numbered(number int) []byte { return frame(broadcast, noTag, typeARP, number) }
 
 func numberOf(f []byte) int { return int(binary.BigEndian.Uint32(f[14:])) }
 
@@ -172,7 +172,7 @@ func TestExchange(t *testing.T) {
 	lan := newCable(t)
 	a, b := listen(t, lan.a, packet.Options{}), listen(t, lan.b, packet.Options{})
 
-	request := arp(1)
+	request := numbered(1)
 	write(t, a, request)
 	if got := read(t, b, 1); !bytes.Equal(got[0], request) {
 		t.Errorf("b read %x, want %x", got[0], request)
@@ -201,21 +201,21 @@ func TestWhichFrames(t *testing.T) {
 		received []byte // nil if it is dropped
 		want     packet.Stats
 	}{
-		{"broadcast", 0, arp(1), arp(1), packet.Stats{Received: 2}},
+		{"broadcast", 0, numbered(1), numbered(1), packet.Stats{Received: 2}},
 		{"to us", 0, frame(macB, noTag, typeARP, 1), frame(macB, noTag, typeARP, 1), packet.Stats{Received: 2}},
 		{"to another host", 0, frame(macOther, noTag, typeARP, 1), nil, packet.Stats{Received: 1, OtherHost: 1}},
 		{"other protocol", 0, frame(macB, noTag, typeIPv4, 1), nil, packet.Stats{Received: 1}},
-		{"priority tag", 0, frame(broadcast, priority7, typeARP, 1), arp(1), packet.Stats{Received: 2}},
+		{"priority tag", 0, frame(broadcast, priority7, typeARP, 1), numbered(1), packet.Stats{Received: 2}},
 		{"VLAN tag", 0, frame(broadcast, vlan5, typeARP, 1), nil, packet.Stats{Received: 1, Tagged: 1}},
 		{"service tag", 0, frame(broadcast, service5, typeARP, 1), nil, packet.Stats{Received: 1, Tagged: 1}},
 		// The kernel leaves no trace of the tag, see Conn.accept.
 		{"VLAN tag, unicast", 0, frame(macB, vlan5, typeARP, 1), nil, packet.Stats{Received: 1, OtherHost: 1}},
-		{"longer than the buffer", 0, append(arp(1), make([]byte, 100)...), nil, packet.Stats{Received: 1, Truncated: 1}},
+		{"longer than the buffer", 0, append(numbered(1), make([]byte, 100)...), nil, packet.Stats{Received: 1, Truncated: 1}},
 
 		{"IPv4 when asked for", unix.ETH_P_IP, frame(macB, noTag, typeIPv4, 1), frame(macB, noTag, typeIPv4, 1), packet.Stats{Received: 1}},
 		{"all: VLAN tag", unix.ETH_P_ALL, frame(broadcast, vlan5, typeARP, 1), nil, packet.Stats{Received: 1, Tagged: 1}},
 		{"all: VLAN tag, unicast", unix.ETH_P_ALL, frame(macB, vlan5, typeARP, 1), nil, packet.Stats{Received: 1, Tagged: 1}},
-		{"all: priority tag", unix.ETH_P_ALL, frame(broadcast, priority7, typeARP, 1), arp(1), packet.Stats{Received: 2}},
+		{"all: priority tag", unix.ETH_P_ALL, frame(broadcast, priority7, typeARP, 1), numbered(1), packet.Stats{Received: 2}},
 		{"all: other protocol", unix.ETH_P_ALL, frame(macB, noTag, typeIPv4, 1), frame(macB, noTag, typeIPv4, 1), packet.Stats{Received: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -229,8 +229,8 @@ func TestWhichFrames(t *testing.T) {
 			}
 			write(t, a, test.send)
 			if test.protocol != unix.ETH_P_IP {
-				write(t, a, arp(end)) // the last that b gets
-				want = append(want, arp(end))
+				write(t, a, numbered(end)) // the last that b gets
+				want = append(want, numbered(end))
 			}
 			got := read(t, b, len(want))
 			// The kernel's own IPv6 frames are seen by ETH_P_ALL.
@@ -252,7 +252,7 @@ func TestBatches(t *testing.T) {
 	b := listen(t, lan.b, packet.Options{Batch: batch})
 	var out [][]byte
 	for i := range count {
-		out = append(out, arp(i))
+		out = append(out, numbered(i))
 	}
 	write(t, a, out...)
 	frames := make([][]byte, 2*batch)
@@ -281,7 +281,7 @@ func TestBatches(t *testing.T) {
 func TestRoomForOne(t *testing.T) {
 	lan := newCable(t)
 	a, b := listen(t, lan.a, packet.Options{}), listen(t, lan.b, packet.Options{})
-	write(t, a, arp(0), arp(1), arp(2), arp(3))
+	write(t, a, numbered(0), numbered(1), numbered(2), numbered(3))
 	frames := make([][]byte, 1)
 	for i := range 4 {
 		if n, err := b.ReadFrames(frames); n != 1 || err != nil || numberOf(frames[0]) != i {
@@ -296,7 +296,7 @@ func TestOverflow(t *testing.T) {
 	a := listen(t, lan.a, packet.Options{})
 	b := listen(t, lan.b, packet.Options{ReceiveBuffer: 1}) // the kernel makes it a few kilobytes
 	for i := range count {
-		write(t, a, arp(i))
+		write(t, a, numbered(i))
 	}
 	frames := make([][]byte, packet.DefaultBatch)
 	received := 0
@@ -306,7 +306,7 @@ func TestOverflow(t *testing.T) {
 		received += n
 		last = numberOf(frames[n-1])
 		if b.Stats().Overflow == 0 {
-			write(t, a, arp(count)) // there is room again: it tells of those lost
+			write(t, a, numbered(count)) // there is room again: it tells of those lost
 		}
 	}
 	got := b.Stats()
@@ -327,7 +327,7 @@ func TestClose(t *testing.T) {
 	if _, err := c.ReadFrames(make([][]byte, 1)); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("ReadFrames: %v, want net.ErrClosed", err)
 	}
-	if n, err := c.WriteFrames([][]byte{arp(1)}); n != 0 || !errors.Is(err, net.ErrClosed) {
+	if n, err := c.WriteFrames([][]byte{numbered(1)}); n != 0 || !errors.Is(err, net.ErrClosed) {
 		t.Errorf("WriteFrames: %d, %v; want net.ErrClosed", n, err)
 	}
 	if err := c.Close(); !errors.Is(err, net.ErrClosed) {
@@ -353,7 +353,7 @@ func TestDownAndUp(t *testing.T) {
 	done := reading(b)
 	for round := range 3 {
 		until(t, "the reader sees that the interface is down", func() bool { return b.Stats().Downs == uint64(round+1) })
-		if n, err := b.WriteFrames([][]byte{arp(1)}); n != 0 || !errors.Is(err, unix.ENETDOWN) {
+		if n, err := b.WriteFrames([][]byte{numbered(1)}); n != 0 || !errors.Is(err, unix.ENETDOWN) {
 			t.Errorf("WriteFrames while down: %d, %v; want ENETDOWN", n, err)
 		}
 		select {
@@ -363,11 +363,11 @@ func TestDownAndUp(t *testing.T) {
 		}
 		must(t, netlink.LinkSetUp(lan.b))
 		lan.waitForCarrier(t)
-		write(t, a, arp(round))
+		write(t, a, numbered(round))
 		if r := wait(t, done); r.err != nil || r.number != round {
 			t.Fatalf("after down and up the reader got %+v, want frame %d", r, round)
 		}
-		write(t, b, arp(1))
+		write(t, b, numbered(1))
 		done = reading(b)
 		must(t, netlink.LinkSetDown(lan.b))
 	}
@@ -376,7 +376,7 @@ func TestDownAndUp(t *testing.T) {
 	time.Sleep(1500 * time.Millisecond)
 	must(t, netlink.LinkSetUp(lan.b))
 	lan.waitForCarrier(t)
-	write(t, a, arp(7))
+	write(t, a, numbered(7))
 	if r := wait(t, done); r.err != nil || r.number != 7 {
 		t.Errorf("after a long time down the reader got %+v, want frame 7", r)
 	}
@@ -406,7 +406,7 @@ func TestGone(t *testing.T) {
 			if r := wait(t, done); !errors.Is(r.err, unix.ENXIO) {
 				t.Errorf("the reader got %+v, want ENXIO", r)
 			}
-			if n, err := b.WriteFrames([][]byte{arp(1)}); n != 0 || !errors.Is(err, unix.ENXIO) {
+			if n, err := b.WriteFrames([][]byte{numbered(1)}); n != 0 || !errors.Is(err, unix.ENXIO) {
 				t.Errorf("WriteFrames: %d, %v; want ENXIO", n, err)
 			}
 		})
@@ -440,7 +440,7 @@ func TestFullQueue(t *testing.T) {
 			}))
 			var frames [][]byte
 			for i := range 200 {
-				frames = append(frames, arp(i))
+				frames = append(frames, numbered(i))
 			}
 			n, err := test.write(a, frames)
 			if n == 0 || n == len(frames) || !errors.Is(err, unix.ENOBUFS) {
@@ -456,7 +456,7 @@ func TestFullQueue(t *testing.T) {
 func TestWriteErrors(t *testing.T) {
 	lan := newCable(t)
 	a, b := listen(t, lan.a, packet.Options{}), listen(t, lan.b, packet.Options{})
-	long := append(arp(1), make([]byte, 1500)...)
+	long := append(numbered(1), make([]byte, 1500)...)
 	for _, test := range []struct {
 		name   string
 		frames [][]byte
@@ -465,9 +465,9 @@ func TestWriteErrors(t *testing.T) {
 	}{
 		{"nothing", nil, 0, nil},
 		{"empty frame", [][]byte{{}}, 0, unix.EINVAL},
-		{"empty frame among others", [][]byte{arp(1), {}, arp(2)}, 1, unix.EINVAL},
-		{"shorter than the header", [][]byte{arp(1)[:13]}, 0, unix.EINVAL},
-		{"longer than the MTU", [][]byte{arp(1), arp(2), long, arp(3)}, 2, unix.EMSGSIZE},
+		{"empty frame among others", [][]byte{numbered(1), {}, numbered(2)}, 1, unix.EINVAL},
+		{"shorter than the header", [][]byte{numbered(1)[:13]}, 0, unix.EINVAL},
+		{"longer than the MTU", [][]byte{numbered(1), numbered(2), long, numbered(3)}, 2, unix.EMSGSIZE},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if n, err := a.WriteFrames(test.frames); n != test.n || !errors.Is(err, test.want) {
@@ -483,10 +483,10 @@ func TestWriteErrors(t *testing.T) {
 func TestObserve(t *testing.T) {
 	lan := newCable(t)
 	a, b := listen(t, lan.a, packet.Options{}), listen(t, lan.b, packet.Options{Observe: true})
-	if n, err := b.WriteFrames([][]byte{arp(1)}); n != 0 || !errors.Is(err, unix.EPERM) {
+	if n, err := b.WriteFrames([][]byte{numbered(1)}); n != 0 || !errors.Is(err, unix.EPERM) {
 		t.Errorf("WriteFrames: %d, %v; want EPERM", n, err)
 	}
-	write(t, a, arp(2))
+	write(t, a, numbered(2))
 	if got := numberOf(read(t, b, 1)[0]); got != 2 {
 		t.Errorf("read frame %d, want 2", got)
 	}

@@ -19,9 +19,9 @@ func TestNoAllocations(t *testing.T) {
 		name string
 		out  [][]byte
 	}{
-		{"one", [][]byte{arp(1)}},
-		{"many", [][]byte{arp(1), arp(2), arp(3), arp(4), arp(5), arp(6), arp(7), arp(8)}},
-		{"tagged and one", [][]byte{frame(broadcast, vlan5, typeARP, 1), arp(2)}},
+		{"one", [][]byte{numbered(1)}},
+		{"many", [][]byte{numbered(1), numbered(2), numbered(3), numbered(4), numbered(5), numbered(6), numbered(7), numbered(8)}},
+		{"tagged and one", [][]byte{frame(broadcast, vlan5, typeARP, 1), numbered(2)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := b.Stats()
@@ -62,7 +62,7 @@ func TestTcpdumpShowsSentFrames(t *testing.T) {
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "listening on") {
 	}
-	write(t, a, arp(1))
+	write(t, a, numbered(1))
 	for lines.Scan() { // until tcpdump has its one frame and ends
 	}
 	must(t, cmd.Wait())
@@ -76,7 +76,7 @@ func BenchmarkPingPong(b *testing.B) {
 	lan := newCable(b)
 	one, two := listen(b, lan.a, packet.Options{}), listen(b, lan.b, packet.Options{})
 	go func() {
-		frames, echo := make([][]byte, 1), [][]byte{arp(2)}
+		frames, echo := make([][]byte, 1), [][]byte{numbered(2)}
 		for {
 			if _, err := two.ReadFrames(frames); err != nil {
 				return
@@ -84,7 +84,7 @@ func BenchmarkPingPong(b *testing.B) {
 			two.WriteFrames(echo)
 		}
 	}()
-	in, out := make([][]byte, 1), [][]byte{arp(1)}
+	in, out := make([][]byte, 1), [][]byte{numbered(1)}
 	b.ReportAllocs()
 	for b.Loop() {
 		one.WriteFrames(out)
@@ -99,7 +99,7 @@ func BenchmarkBatch(b *testing.B) {
 	in := make([][]byte, packet.DefaultBatch)
 	var out [][]byte
 	for i := range packet.DefaultBatch {
-		out = append(out, arp(i))
+		out = append(out, numbered(i))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
