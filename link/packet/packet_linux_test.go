@@ -406,6 +406,9 @@ func TestGone(t *testing.T) {
 			if r := wait(t, done); !errors.Is(r.err, unix.ENXIO) {
 				t.Errorf("the reader got %+v, want ENXIO", r)
 			}
+			if r := wait(t, reading(b)); !errors.Is(r.err, unix.ENXIO) {
+				t.Errorf("reading again got %+v, want ENXIO", r)
+			}
 			if n, err := b.WriteFrames([][]byte{numbered(1)}); n != 0 || !errors.Is(err, unix.ENXIO) {
 				t.Errorf("WriteFrames: %d, %v; want ENXIO", n, err)
 			}

@@ -69,16 +69,17 @@ func (c *Conn) receive(room int) (n int, err error) {
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return 0, c.failed("receiving on", err)
 		}
-		// Down, for the first time or still.
-		if c.gone() {
-			return 0, c.failed("receiving on", unix.ENXIO)
-		}
+		// Down, for the first time or still. The deadline stays when the interface
+		// is gone, so that reading again gives the same error.
 		if err == nil {
 			c.counters.downs.Add(1)
 		}
 		r.down = true
 		if err := c.file.SetReadDeadline(time.Now().Add(goneInterval)); err != nil {
 			return 0, c.failed("waiting for", err)
+		}
+		if c.gone() {
+			return 0, c.failed("receiving on", unix.ENXIO)
 		}
 	}
 }
