@@ -82,7 +82,7 @@ func (r *reader) once(at *place, kind, value string) {
 
 func (r *reader) config(root *table) Config {
 	c := Default()
-	root.section("daemon", func(t *table) { r.daemon(t, &c.Daemon) })
+	root.section("daemon", func(t *table) { daemon(t, &c.Daemon) })
 	root.sysctl("sysctl", &c.Sysctl, func(name string, v int64) error { return r.mib.Set(name, "", v) })
 	root.sections("interface", func(t *table) { c.Interfaces = append(c.Interfaces, r.iface(t)) })
 	root.sections("arp", func(t *table) { c.Entries = append(c.Entries, r.entry(t)) })
@@ -94,14 +94,13 @@ func (r *reader) config(root *table) Config {
 	return c
 }
 
-func (r *reader) daemon(t *table, d *Daemon) {
+func daemon(t *table, d *Daemon) {
 	text(t, "socket", "a path", &d.Socket, parseSocket)
 	choice(t, "read", &d.Read, ReadAll, ReadGroup)
 	text(t, "socket-group", "the name of a group", &d.SocketGroup, parseNotEmpty)
 	t.file("runtime-dir", &d.RuntimeDir)
 	t.file("state-dir", &d.StateDir)
 	text(t, "http", "host:port", &d.HTTP, parseListen)
-	r.refuse(t, daemonToCome(*d))
 }
 
 func (r *reader) iface(t *table) Interface {

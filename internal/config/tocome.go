@@ -20,14 +20,9 @@ type toCome struct {
 	asked bool
 }
 
-func daemonToCome(d Daemon) []toCome {
-	return []toCome{{"http", d.HTTP != ""}}
-}
-
 func interfaceToCome(i Interface) []toCome {
 	return []toCome{
 		{"datapath", i.Datapath == TUN},
-		{"arp", i.ARP != On},
 		{"dad", i.DAD},
 		{"down", i.Down != DownAddress},
 		{"reprobe", i.Reprobe != ReprobeAnnounce},
