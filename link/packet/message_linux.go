@@ -12,8 +12,8 @@ import (
 type message struct {
 	header  *mmsghdr
 	iov     unix.Iovec
+	control [controlLen]byte // after words, because struct cmsghdr is aligned like one
 	from    unix.RawSockaddrLinklayer
-	control [controlLen]byte
 	buffer  []byte
 
 	vlan   uint16 // the VLAN of the tag, 0 without
