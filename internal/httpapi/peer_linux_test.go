@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/isat-project/isat/api"
+	"golang.org/x/sys/unix"
 )
 
 // childSocket is the environment variable that makes the test binary a caller.
@@ -26,6 +27,10 @@ type verdicts struct{ Read, Set, Follow string }
 // child asks the server at childSocket for one thing of each kind and prints
 // what came of it. It runs as another user.
 func child() {
+	if os.Getenv(childSocket) == "fd" {
+		childCredentials()
+		return
+	}
 	c := api.NewClient(os.Getenv(childSocket))
 	ctx := context.Background()
 	errno := func(err error) string {
@@ -116,6 +121,86 @@ func TestRealPeers(t *testing.T) {
 			t.Errorf("%s: changed something: %v", c.name, changed)
 		}
 	}
+}
+
+// TestUnmappedPeer has a daemon that is nobody in a user namespace of its own.
+// Everybody outside seems to be that user to it, which must not give rights.
+func TestUnmappedPeer(t *testing.T) {
+	if os.Getuid() != 0 {
+		needs(t, "choosing the users of a namespace needs root")
+	}
+	const nobody, outside = 65534, 900
+	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0) // its peer is this process
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(ends[1])
+	end := os.NewFile(uintptr(ends[0]), "end")
+	defer end.Close()
+	c := exec.Command("/proc/self/exe")
+	c.Env = []string{childSocket + "=fd"}
+	c.ExtraFiles = []*os.File{end}
+	c.Stderr = os.Stderr
+	c.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: nobody, HostID: outside, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: nobody, HostID: outside, Size: 1}},
+		Credential:  &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: true},
+	}
+	out, err := c.Output()
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
+		needs(t, fmt.Sprintf("no user namespace: %v", err))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Kernel uint32 // what SO_PEERCRED says
+		Cred   Credentials
+	}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatalf("%v: %q", err, out)
+	}
+	if got.Kernel != nobody {
+		t.Fatalf("root outside has uid %d inside: the test tests nothing", got.Kernel)
+	}
+	if got.Cred.Known {
+		t.Errorf("it is taken for %+v", got.Cred)
+	}
+}
+
+func TestWithoutOverflow(t *testing.T) {
+	for _, c := range []struct{ in, want Credentials }{
+		{Credentials{Known: true, UID: overflowID}, Credentials{}},
+		{Credentials{Known: true, GID: overflowID, Groups: []uint32{4, overflowID, 901, overflowID}},
+			Credentials{Known: true, GID: noID, Groups: []uint32{4, 901}}}, // root of a namespace, with groups from outside
+	} {
+		if !c.in.overflows() {
+			t.Errorf("%+v: seen as safe", c.in)
+		}
+		if diff := cmp.Diff(c.want, c.in.withoutOverflow()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	if stranger.overflows() {
+		t.Error("a user with ids of its own is suspected")
+	}
+}
+
+// childCredentials prints who is at the other end of descriptor 3.
+func childCredentials() {
+	u, err := unix.GetsockoptUcred(3, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		panic(err)
+	}
+	c, err := credentials(3)
+	if err != nil {
+		panic(err)
+	}
+	json.NewEncoder(os.Stdout).Encode(struct {
+		Kernel uint32
+		Cred   Credentials
+	}{u.Uid, c})
 }
 
 // The credentials of this very process.

@@ -8,10 +8,9 @@ import (
 
 // Credentials say who is at the other end of a Unix socket, as of the moment it
 // connected, in the ids of the daemon's user namespace: root is uid 0 of that
-// namespace. An id that is not mapped there is the overflow id, 65534, which is
-// no user with rights (user_namespaces(7)). The zero Credentials are of nobody.
+// namespace. The zero Credentials are of nobody.
 type Credentials struct {
-	Known  bool // whether the system told; without it the rest means nothing
+	Known  bool // whether the system told for sure; without it the rest means nothing
 	UID    uint32
 	GID    uint32
 	Groups []uint32 // supplementary groups
@@ -78,7 +77,7 @@ func (c caller) String() string {
 	case c.tcp:
 		return "callers over TCP"
 	case !c.Known:
-		return "a caller whom the system does not name"
+		return "a caller whom the system does not name for sure"
 	}
 	return fmt.Sprintf("uid %d", c.UID)
 }
