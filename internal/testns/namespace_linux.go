@@ -80,8 +80,9 @@ func loopbackUp() error {
 }
 
 // Enter moves the test into a new network namespace until it ends. Call it from
-// the test's own goroutine. Only that goroutine is in the namespace: others see
-// it through the sockets it made.
+// the test's own goroutine. Only that goroutine is in the namespace. Others are
+// not, those of subtests included: they use it through sockets that were made in
+// it.
 func Enter(t testing.TB) {
 	t.Helper()
 	leave, err := New(t).enter()
