@@ -43,6 +43,7 @@ func playHang(ctx context.Context, s *stage) error {
 		return err == nil && in
 	})
 	s.Expect(back, "it has taken over again")
+	s.pass(ctx, time.Second/2) // it first answers what bob asked while it stood still
 	s.expectAnswer(ctx, bob, s.patience)
 	s.expectPing(ctx, bob, s.net.Isat.IP(), s.patience)
 	return nil

@@ -2,8 +2,6 @@ package lab
 
 import (
 	"encoding/json"
-	"flag"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,28 +13,15 @@ import (
 	"github.com/isat-project/isat/lladdr"
 )
 
-// kernelMain is `isat run` of the test program: a daemon that leaves ARP to the
-// kernel and says that it is in charge. It is a referee for the lab: scenarios of
-// what RFC 826 asks of every host must pass with it, and those of what only isat
-// does must fail.
-func kernelMain(args []string) int {
-	flags := flag.NewFlagSet("run", flag.ExitOnError)
-	socket := flags.String("socket", "", "")
-	config := flags.String("config", "", "")
-	_ = flags.Parse(args)
-	if err := serveKernel(*socket, *config); err != nil {
-		fmt.Fprintf(os.Stderr, "isat: %v\n", err)
-		return 1
-	}
-	return 0
-}
-
-// plainKernel answers the requests that the lab makes from the kernel's table.
+// plainKernel is a daemon that leaves ARP to the kernel and says that it is in
+// charge. It is a referee for the lab: scenarios of what RFC 826 asks of every
+// host must pass with it, and those of what only isat does must fail.
 type plainKernel struct {
 	conn  *rtnl.Conn
 	index int
 }
 
+// serveKernel answers the requests that the lab makes, from the kernel's table.
 func serveKernel(socket, config string) error {
 	if _, err := os.ReadFile(config); err != nil {
 		return err

@@ -38,11 +38,26 @@ func playKernel(t *testing.T, name string, patience time.Duration) (Result, stri
 func TestKernelPasses(t *testing.T) {
 	for _, name := range []string{"resolve", "down", "crash", "hang"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r, story := playKernel(t, name, 0)
 			if r.Verdict != Pass {
 				t.Errorf("verdict %s: %s\n%s", r.Verdict, r.Reason, story)
 			}
-			t.Log("\n" + story)
+		})
+	}
+}
+
+// TestDaemon plays every scenario with isat's daemon, as a user without rights if
+// that can be had.
+func TestDaemon(t *testing.T) {
+	testns.Require(t)
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stdout, stderr, ok := runLabWith(t, ordinaryUser(), []string{daemonEnv + "=1"}, "--once", "--require", "all", name)
+			if !ok {
+				t.Errorf("failed\n%s%s", stdout, stderr)
+			}
 		})
 	}
 }
@@ -103,11 +118,11 @@ func TestKernelFails(t *testing.T) {
 		"permanent": "isat refuses, and says so",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r, story := playKernel(t, name, time.Second)
 			if r.Verdict != Fail || !strings.Contains(r.Reason, reason) {
 				t.Errorf("verdict %s: %s, want a failure: %s\n%s", r.Verdict, r.Reason, reason, story)
 			}
-			t.Log("\n" + story)
 		})
 	}
 }

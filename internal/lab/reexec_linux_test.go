@@ -17,12 +17,18 @@ import (
 // nobody is a user without any right (base-passwd of Debian).
 const nobody = 65534
 
-// runLab runs this program as `isat lab`, as the user uid, and returns its output
-// and whether it succeeded. Temporary files go to a directory that must be empty
-// when it ends.
+// runLab runs this program as `isat lab` and returns its output and whether it
+// succeeded. Temporary files go to a directory that must be empty when it ends.
 func runLab(t *testing.T, attr *syscall.SysProcAttr, args ...string) (stdout, stderr string, ok bool) {
 	t.Helper()
+	return runLabWith(t, attr, nil, args...)
+}
+
+// runLabWith is runLab with variables of the environment.
+func runLabWith(t *testing.T, attr *syscall.SysProcAttr, env []string, args ...string) (stdout, stderr string, ok bool) {
+	t.Helper()
 	cmd, out, errs, temp := labCommand(t, attr, args...)
+	cmd.Env = append(cmd.Env, env...)
 	err := cmd.Run()
 	wantEmpty(t, temp)
 	return out.String(), errs.String(), err == nil
@@ -62,8 +68,16 @@ func users(t *testing.T) map[string]*syscall.SysProcAttr {
 	}
 	return map[string]*syscall.SysProcAttr{
 		"root":   {},
-		"nobody": {Credential: &syscall.Credential{Uid: nobody, Gid: nobody}},
+		"nobody": ordinaryUser(),
 	}
+}
+
+// ordinaryUser is nobody for root, and else the one who runs the test.
+func ordinaryUser() *syscall.SysProcAttr {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 }
 
 // TestRunAgain plays a scenario in the namespaces that the program makes for
@@ -72,6 +86,7 @@ func TestRunAgain(t *testing.T) {
 	testns.Require(t)
 	for name, user := range users(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			stdout, stderr, ok := runLab(t, user, "--once", "--json", "--require", "all", "resolve", "crash")
 			if !ok {
 				t.Errorf("failed: %s\n%s", stderr, stdout)
@@ -109,6 +124,7 @@ func TestStaysUpUntilSignal(t *testing.T) {
 	for name, user := range users(t) {
 		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 			t.Run(name+"/"+s.String(), func(t *testing.T) {
+				t.Parallel()
 				cmd, out, errs, temp := labCommand(t, user)
 				r, w, err := os.Pipe()
 				if err != nil {

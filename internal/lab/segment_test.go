@@ -10,6 +10,7 @@ import (
 // TestSegment plays in memory what needs no kernel, and skips the rest with the
 // reason and the remedy.
 func TestSegment(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	o := Options{Once: true, JSON: true, Stdout: &out}
 	ok, err := o.playSegment(context.Background(), &refusal{"not here", "go there"})
