@@ -192,6 +192,7 @@ func (d *Daemon) apply(c config.Config) error {
 		err := d.takeover.Take(spec)
 		switch {
 		case errors.Is(err, takeover.ErrAbsent):
+			d.takeover.Await(spec)
 			d.log.Warn("waiting for an interface of the configuration to appear", "interface", i.Name)
 		case errors.Is(err, errAlready):
 		case err != nil:
@@ -201,7 +202,10 @@ func (d *Daemon) apply(c config.Config) error {
 	if err := d.takeover.Match(func(name string) (takeover.Spec, bool) { return d.spec(c, name) }); err != nil {
 		return err
 	}
-	return d.takeover.Stand(entries(c))
+	if err := d.takeover.Stand(entries(c)); err != nil {
+		return err
+	}
+	return d.takeover.Sweep()
 }
 
 // spec returns how the configuration wants an interface.

@@ -66,6 +66,8 @@ func interfaceStatus(s takeover.Status, entries int) api.Interface {
 		i.Datapath = "observe"
 	}
 	switch {
+	case s.Released:
+		i.State = "released"
 	case s.Host == nil && s.Err != nil:
 		i.State, i.Error = "failed", s.Err.Error()
 	case s.Host == nil:

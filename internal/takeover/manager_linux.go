@@ -73,6 +73,9 @@ type Spec struct {
 // opens the sockets. It undoes what a daemon that was killed has left behind, and
 // changes nothing else. Errors name the capability or feature that is missing.
 func Open(o Options) (m *Manager, err error) {
+	if err := checkKernel(); err != nil {
+		return nil, err
+	}
 	lock, err := instance.Acquire()
 	if err != nil {
 		return nil, err

@@ -121,3 +121,21 @@ func (m *Manager) deleteOwn(index int) error {
 	}
 	return err
 }
+
+// Sweep deletes the entries that a daemon which was killed has left on interfaces
+// that this one has not taken over: the kernel would keep them for ever.
+func (m *Manager) Sweep() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	links, err := m.conn.Links()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, l := range links {
+		if m.get(l.Index) == nil {
+			errs = append(errs, m.deleteOwn(l.Index))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -18,7 +18,9 @@ type Status struct {
 	Host  *host.Interface // nil while it is not taken over
 	Port  packet.Stats
 	Since time.Time
-	Err   error // why it is not taken over, or what is not honoured
+	// Released says that it was handed back by hand, though it is configured.
+	Released bool
+	Err      error // why it is not taken over, or what is not honoured
 }
 
 // Status returns the interfaces that are taken over or wanted by name, by name.
@@ -45,6 +47,14 @@ func (m *Manager) Status() []Status {
 	for name, err := range m.failed {
 		if !taken(name) {
 			all = append(all, Status{Spec: Spec{Name: name}, Err: err})
+		}
+	}
+	for name := range m.released {
+		if taken(name) || m.match == nil {
+			continue
+		}
+		if spec, ok := m.match(name); ok {
+			all = append(all, Status{Spec: spec, Released: true})
 		}
 	}
 	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Name, b.Name) })

@@ -50,14 +50,12 @@ func (t *taken) Name() string {
 // the way through netlink (DESIGN section 4).
 const useDelay = 2 * time.Second
 
-// ErrAbsent is an interface that does not exist; it is taken over when it
-// appears.
+// ErrAbsent is an interface that does not exist.
 var ErrAbsent = errors.New("no such interface")
 
-// Take takes an interface over, or watches it. The error wraps [ErrAbsent] if
-// there is no such interface: the spec is kept then, for when it appears. Any
-// other error means that nothing changed; it wraps EALREADY if the interface is
-// taken over.
+// Take takes an interface over, or watches it. An error means that nothing
+// changed; it wraps [ErrAbsent] if there is no such interface, and EALREADY if it
+// is taken over.
 func (m *Manager) Take(spec Spec) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,8 +64,7 @@ func (m *Manager) Take(spec Spec) error {
 	}
 	l, err := m.conn.LinkByName(spec.Name)
 	if rtnl.IsNotExist(err) {
-		m.want(spec)
-		return fmt.Errorf("%s: %w", spec.Name, ErrAbsent)
+		err = ErrAbsent
 	}
 	if err == nil {
 		err = m.take(spec, l)
@@ -80,6 +77,13 @@ func (m *Manager) Take(spec Spec) error {
 }
 
 func takeError(name string, err error) error { return fmt.Errorf("taking %s over: %w", name, err) }
+
+// Await makes the manager take an interface over as soon as it appears.
+func (m *Manager) Await(spec Spec) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.want(spec)
+}
 
 // want notes a spec in place of an older one for the name.
 func (m *Manager) want(spec Spec) {
