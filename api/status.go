@@ -37,7 +37,7 @@ type Interface struct {
 	Medium    string          `json:"medium"`             // "ethernet", "token-ring", "arcnet"
 	MTU       int             `json:"mtu"`                // bytes
 	Datapath  string          `json:"datapath"`           // "kernel", "tun", "observe"
-	State     string          `json:"state"`              // "absent", "up", "down", "failed"
+	State     string          `json:"state"`              // "absent", "up", "down", "failed", "released" by hand
 	ARP       string          `json:"arp"`                // "on", "static", "off"
 	Guarded   bool            `json:"guarded"`            // the kernel's own ARP is kept silent
 	Since     time.Time       `json:"since,omitzero"`     // when it was taken over
