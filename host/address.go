@@ -116,7 +116,7 @@ func (h *Host) setAddresses(ifc *Interface, addresses []Address) error {
 	// An own address has no entry: one that was a neighbour's goes.
 	for _, a := range addresses {
 		if e := h.find(ifc, a.Prefix.Addr()); e != nil {
-			h.remove(e)
+			h.deleteEntry(e, syscall.EADDRINUSE)
 		}
 	}
 	return h.setNetworks(ifc)
@@ -127,11 +127,13 @@ func (h *Host) setAddresses(ifc *Interface, addresses []Address) error {
 func (h *Host) setNetworks(ifc *Interface) error {
 	var want []netip.Prefix
 	for _, a := range ifc.addresses {
-		if p := a.Prefix.Masked(); !p.IsSingleIP() && !slices.Contains(want, p) {
+		// A single address is no network. It has a route where packets to it come
+		// through Output: a gateway's would have them.
+		if p := a.Prefix.Masked(); !(p.IsSingleIP() && ifc.implicit) && !slices.Contains(want, p) {
 			want = append(want, p)
 		}
 	}
-	kept := ifc.networks[:0:0]
+	var kept []*route.Network[entry]
 	for _, n := range ifc.networks {
 		if n.Implicit || n.Flags&route.Static != 0 || slices.Contains(want, n.Prefix) {
 			kept = append(kept, n)
@@ -146,11 +148,9 @@ func (h *Host) setNetworks(ifc *Interface) error {
 		if slices.ContainsFunc(kept, func(n *route.Network[entry]) bool { return n.Prefix == p && !n.Implicit }) {
 			continue
 		}
-		n, err := h.routes.Add(route.Spec{Prefix: p, Interface: ifc.index, Flags: route.Cloning})
-		if err != nil {
+		if err := h.addNetwork(ifc, route.Spec{Prefix: p, Interface: ifc.index, Flags: route.Cloning}); err != nil {
 			return fmt.Errorf("adding the route to %v on %s: %w", p, ifc.name, err)
 		}
-		ifc.networks = append(ifc.networks, n)
 	}
 	return nil
 }
@@ -168,12 +168,20 @@ func (i *Interface) owns(ip netip.Addr) bool {
 	return false
 }
 
-// ownsAnywhere reports whether ip is an own address of the host.
-func (h *Host) ownsAnywhere(ip netip.Addr) bool {
+// owner returns the attached interface that has the own address ip, or nil.
+func (h *Host) owner(ip netip.Addr) *Interface {
 	for _, ifc := range h.interfaces {
 		if ifc.owns(ip) {
-			return true
+			return ifc
 		}
+	}
+	return nil
+}
+
+// ownsAnywhere reports whether ip is an own address of the host.
+func (h *Host) ownsAnywhere(ip netip.Addr) bool {
+	if h.owner(ip) != nil {
+		return true
 	}
 	local, _ := h.local.has(ip)
 	return local

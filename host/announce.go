@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/internal/deadline"
 )
@@ -64,12 +63,7 @@ func (h *Host) announce(ifc *Interface, ip netip.Addr) {
 	if !ifc.up || ifc.mode == Off || ifc.mode == Watch {
 		return
 	}
-	h.sendARP(ifc, ifc.framing.Broadcast(), arp.Packet{
-		Operation: arp.Request,
-		SenderHW:  ifc.mac, SenderIP: ip,
-		TargetIP: ip,
-	})
-	ifc.stats.TxRequests++
+	h.sendRequest(ifc, ip, ip)
 	h.record(event.Event{Type: event.Announced, Interface: ifc.name, IP: ip, MAC: ifc.mac})
 }
 

@@ -35,8 +35,8 @@ func (i *Interface) Demand(misses []Miss) {
 }
 
 func (h *Host) demand(now time.Time, ifc *Interface, m Miss) {
-	if !m.IP.Is4() || m.IP.IsUnspecified() || ifc.owns(m.IP) {
-		return
+	if !m.IP.Is4() || m.IP.IsUnspecified() || m.IP.IsMulticast() || ifc.isBroadcast(m.IP) || ifc.owns(m.IP) {
+		return // nobody's address to ask for
 	}
 	e := h.find(ifc, m.IP)
 	if e == nil {
@@ -101,7 +101,7 @@ func (i *Interface) Lost(ip netip.Addr) {
 		h.touch(e.key())
 		return
 	}
-	h.deleteEntry(e)
+	h.deleteEntry(e, errDeleted)
 }
 
 // Forget tells the host that somebody has deleted the binding of an address on
@@ -115,7 +115,7 @@ func (i *Interface) Forget(ip netip.Addr) {
 		return
 	}
 	e.installed = false // the IP side knows
-	h.deleteEntry(e)
+	h.deleteEntry(e, errDeleted)
 }
 
 // Tell makes the host tell the IP side the binding of an address again.

@@ -33,6 +33,7 @@ type entry struct {
 	origin    Origin
 	place     int  // in ifc.dynamic, -1 if not there
 	installed bool // the IP side was told of it
+	gone      bool // out of the table: whoever still holds it leaves it alone
 	// longAddr is the address for lookups if it is not of six bytes.
 	longAddr atomic.Pointer[lladdr.Addr]
 }
@@ -45,10 +46,24 @@ type answer struct {
 
 func (e *entry) key() entryKey { return entryKey{e.ifc.index, e.ip} }
 
+// flags are those that the host route of e has of its own.
+func (e *entry) flags() route.Flags {
+	if e.origin == Administrator {
+		return route.LLInfo | route.Static
+	}
+	return route.LLInfo
+}
+
+// used reports whether a lookup has used e since it was made or since Verify
+// began.
+func (e *entry) used() bool {
+	slot := e.network.Clones().Find(route.Key(e.ip))
+	return slot != nil && slot.Used()
+}
+
 // fire implements [timed].
 func (e *entry) fire(h *Host, now time.Time) {
-	used := e.State() == cache.Verify && e.network.Clones().TakeUsed(route.Key(e.ip))
-	h.handle(now, e, cache.Input{Kind: cache.Tick, Used: used})
+	h.handle(now, e, cache.Input{Kind: cache.Tick, Used: e.State() == cache.Verify && e.used()})
 }
 
 // find returns the entry of an address on an interface, or nil.
@@ -65,7 +80,7 @@ func (h *Host) find(ifc *Interface, ip netip.Addr) *entry {
 const errNoRoom = syscall.ENOBUFS
 
 // create makes the entry of an address. It is in state None until it is handled.
-// Permanent entries do not count against max_entries.
+// What the administrator sets is never refused for want of room.
 func (h *Host) create(ifc *Interface, ip netip.Addr, origin Origin) (*entry, error) {
 	n, ok := h.routes.LookupOn(ifc.index, ip)
 	if !ok {
@@ -76,28 +91,30 @@ func (h *Host) create(ifc *Interface, ip netip.Addr, origin Origin) (*entry, err
 	}
 	e := &entry{Entry: cache.New(&ifc.limits), ifc: ifc, network: n, ip: ip, origin: origin, place: -1}
 	e.timer.Value = e
-	flags := route.LLInfo
-	if origin == Administrator {
-		flags |= route.Static
-	}
-	if err := n.Clone(ip, e, flags); err != nil {
+	if err := n.Clone(ip, e, e.flags()); err != nil {
 		return nil, err
 	}
-	ifc.track(e)
+	if origin != Administrator {
+		ifc.track(e)
+	}
 	return e, nil
 }
 
 // handle tells an entry what happened and carries the effects out.
 func (h *Host) handle(now time.Time, e *entry, in cache.Input) {
+	old := e.Addr()
 	h.effects = e.Handle(now, in, h.effects[:0])
 	if e.State() != cache.None {
 		word := e.Word()
-		if word.Longer() {
+		if word.Longer() && e.Addr() != old {
 			addr := e.Addr()
 			e.longAddr.Store(&addr)
 		}
 		e.network.Clones().Publish(route.Key(e.ip), uint64(word))
 		h.timers.Set(&e.timer, e.Deadline())
+		if e.Addr() != old {
+			_ = e.network.Change(e.ip, e.flags()) // it only reports; the clone is there
+		}
 	}
 	for _, effect := range h.effects {
 		switch effect.Action {
@@ -118,7 +135,7 @@ func (h *Host) handle(now time.Time, e *entry, in cache.Input) {
 		case cache.Remove:
 			e.ifc.stats.Dropped += uint64(len(effect.Packets))
 			e.ifc.stats.Timeouts++
-			h.remove(e)
+			h.remove(e, syscall.EHOSTDOWN)
 		case cache.Report:
 			h.reportEntry(now, e, effect)
 		}
@@ -152,26 +169,35 @@ func (h *Host) release(e *entry, packets [][]byte) {
 	}
 }
 
-// remove takes an entry out of the table.
-func (h *Host) remove(e *entry) {
+// remove takes an entry out of the table. Those that wait for it get the error.
+func (h *Host) remove(e *entry, why error) {
+	h.forget(e, why)
 	// The clone is there: entries and clones come and go together.
 	_ = e.network.Remove(e.ip)
-	h.forget(e)
 }
 
-// forget is what happens to an entry whose clone has gone.
-func (h *Host) forget(e *entry) {
+// forget is what happens to an entry whose clone goes or has gone.
+func (h *Host) forget(e *entry, why error) {
+	e.gone = true
 	h.timers.Remove(&e.timer)
 	e.ifc.untrack(e)
-	e.answer(answer{err: syscall.ENXIO})
+	e.ifc.stats.Dropped += uint64(e.Held())
+	e.answer(answer{err: why})
 	if e.installed {
 		h.touch(e.key())
 	}
 }
 
-// track counts an entry that is not the administrator's.
+// deleteEntry is remove with the event, for what does not end by its own time.
+func (h *Host) deleteEntry(e *entry, why error) {
+	h.record(event.Event{Type: event.Deleted, Interface: e.ifc.name, IP: e.ip, MAC: e.Addr()})
+	h.remove(e, why)
+}
+
+// track counts an entry against max_entries and lets it be evicted. Permanent
+// ones are not.
 func (i *Interface) track(e *entry) {
-	if e.origin == Administrator || e.place >= 0 {
+	if e.place >= 0 {
 		return
 	}
 	e.place = len(i.dynamic)
@@ -203,12 +229,41 @@ func (i *Interface) entries() iter.Seq[*entry] {
 	}
 }
 
+// addNetwork adds a network on the link of an interface. The entries that a
+// shorter prefix had in it are its own from then on, with all they have: an
+// address that is added to an interface ends nobody's conversation.
+func (h *Host) addNetwork(ifc *Interface, spec route.Spec) error {
+	h.moving, h.moved = true, nil
+	n, err := h.routes.Add(spec)
+	h.moving = false
+	if err != nil {
+		return err
+	}
+	ifc.networks = append(ifc.networks, n)
+	for _, e := range h.moved {
+		e.network = n
+		if err := n.Clone(e.ip, e, e.flags()); err != nil {
+			h.forget(e, err)
+			continue
+		}
+		e.markUsed()
+		n.Clones().Publish(route.Key(e.ip), uint64(e.Word()))
+	}
+	h.moved = nil
+	return nil
+}
+
 // routeChanged takes the messages of the routing table: each becomes an event,
-// and an entry whose clone a new or deleted network swept away goes with it.
+// and an entry whose clone goes with its network goes too.
 func (h *Host) routeChanged(m route.Message[entry]) {
 	h.reportRoute(m)
-	if m.Type == route.Delete && m.Entry != nil && m.Entry.State() != cache.None {
-		h.forget(m.Entry)
-		h.record(event.Event{Type: event.Deleted, Interface: m.Entry.ifc.name, IP: m.Entry.ip, MAC: m.Entry.Addr()})
+	e := m.Entry
+	switch {
+	case m.Type != route.Delete || e == nil || e.gone:
+	case h.moving:
+		h.moved = append(h.moved, e)
+	default:
+		h.record(event.Event{Type: event.Deleted, Interface: e.ifc.name, IP: e.ip, MAC: e.Addr()})
+		h.forget(e, syscall.ENETUNREACH)
 	}
 }

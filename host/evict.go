@@ -4,8 +4,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/isat-project/isat/cache"
-	"github.com/isat-project/isat/event"
-	"github.com/isat-project/isat/route"
 )
 
 // evictSample is how many entries are looked at for one to evict. With 16 the
@@ -14,36 +12,40 @@ import (
 const evictSample = 16
 
 // evict makes room for one dynamic entry by removing the least useful of a
-// random sample. Entries in use stay: those that are usable and were used since
+// random sample, or of all where they are few. Entries in use stay: those that are usable and were used since
 // they were last validated. It returns false if the sample holds no other.
 func (h *Host) evict(ifc *Interface) bool {
 	var victim *entry
 	best := 0
-	for range evictSample {
-		e := ifc.dynamic[rand.IntN(len(ifc.dynamic))]
-		if s := e.uselessness(); s > best {
-			victim, best = e, s
+	for i := range min(evictSample, len(ifc.dynamic)) {
+		if len(ifc.dynamic) > evictSample {
+			i = rand.IntN(len(ifc.dynamic))
+		}
+		if s := ifc.dynamic[i].uselessness(); s > best {
+			victim, best = ifc.dynamic[i], s
 		}
 	}
 	if victim == nil {
 		return false
 	}
 	ifc.stats.Evicted++
-	h.record(event.Event{Type: event.Deleted, Interface: ifc.name, IP: victim.ip, MAC: victim.Addr()})
-	h.remove(victim)
+	h.deleteEntry(victim, errNoRoom)
 	return true
 }
 
 // uselessness orders entries for eviction, the highest first; 0 stays.
 func (e *entry) uselessness() int {
-	switch e.State() {
-	case cache.Down:
+	switch {
+	case len(e.waiters) > 0:
+		return 0 // a program waits for it, maxtries seconds at the most
+	case e.State() == cache.Down:
 		return 1000
-	case cache.Incomplete:
+	case e.State() == cache.Incomplete:
 		return 100 + e.Tries() // it has had that many chances to answer
-	}
-	if slot := e.network.Clones().Find(route.Key(e.ip)); slot != nil && slot.Used() {
+	case e.used(), e.State() == cache.Verify && e.Waited():
 		return 0
+	case e.State() == cache.Verify:
+		return 1 // its mark was taken when Verify began
 	}
-	return 1
+	return 2
 }

@@ -54,6 +54,8 @@ type Host struct {
 	dirty      bindings     // what Neighbours has to be told
 	limiter    limiter      // of diagnostics
 	effects    []cache.Effect
+	moving     bool     // a network is being added: see addNetwork
+	moved      []*entry // the entries it takes over
 	readers    sync.WaitGroup
 	running    context.Context // of Run, nil before it
 	ended      bool
@@ -87,6 +89,7 @@ func New(c Config) *Host {
 	h.routes = route.New(h.routeChanged)
 	h.publishOutlets()
 	h.addCounters()
+	h.mib.OnChange(h.settingChanged) // for good: the tree is this host's
 	return h
 }
 
@@ -104,8 +107,6 @@ var errRunTwice = errors.New("the host has run already")
 // goroutines have ended; ports stay open, but their readers end only when their
 // port is closed, so Run closes the ports of all interfaces. Run is called once.
 func (h *Host) Run(ctx context.Context) error {
-	stop := h.mib.OnChange(h.settingChanged)
-	defer stop()
 	h.mu.Lock()
 	if h.running != nil {
 		h.mu.Unlock()

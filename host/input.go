@@ -216,12 +216,14 @@ func (h *Host) wrongInterface(now time.Time, ifc *Interface, p arp.Packet) bool 
 		if e := h.find(other, p.SenderIP); e == nil || !e.Addr().IsValid() {
 			continue
 		}
-		if ifc.settings.LogWrongIface {
-			h.diagnose(now, ifc, event.WrongInterface, p.SenderIP, func() event.Event {
-				return event.Event{MAC: p.SenderHW, Severity: event.Error,
-					Message: fmt.Sprintf("arp: %v is on %s but got reply from %v on %s", p.SenderIP, other.name, p.SenderHW, ifc.name)}
-			})
-		}
+		h.diagnose(now, ifc, event.WrongInterface, p.SenderIP, func() event.Event {
+			ev := event.Event{MAC: p.SenderHW}
+			if ifc.settings.LogWrongIface {
+				ev.Severity = event.Error
+				ev.Message = fmt.Sprintf("arp: %v is on %s but got reply from %v on %s", p.SenderIP, other.name, p.SenderHW, ifc.name)
+			}
+			return ev
+		})
 		return true
 	}
 	return false

@@ -105,7 +105,7 @@ type Interface struct {
 	detached       bool
 	addresses      []Address
 	networks       []*route.Network[entry] // the cloning ones
-	dynamic        []*entry                // all but the administrator's
+	dynamic        []*entry                // all but the permanent ones
 	announcements  map[netip.Addr]*announcement
 	settings       *mib.Settings
 	limits         cache.Limits
@@ -182,6 +182,9 @@ func (i *Interface) Detach() error {
 func (h *Host) detach(ifc *Interface) {
 	for _, a := range ifc.announcements {
 		h.timers.Remove(&a.timer)
+	}
+	for e := range ifc.entries() {
+		h.deleteEntry(e, syscall.ENETDOWN)
 	}
 	h.routes.DeleteInterface(ifc.index)
 	ifc.networks = nil
@@ -281,7 +284,8 @@ func (i *Interface) SetMAC(mac lladdr.Addr) error {
 	old := i.mac
 	i.mac = mac
 	h.publishOutlets()
-	h.dropDynamic(i)
+	// Those that are waited for go on: the next request has the new address.
+	h.dropDynamic(i, func(e *entry) bool { return len(e.waiters) > 0 })
 	h.record(event.Event{Type: event.Changed, Interface: i.name, MAC: mac, OldMAC: old, Severity: event.Info,
 		Message: fmt.Sprintf("isat: %s has address %v now, had %v", i.name, mac, old)})
 	if i.up {
@@ -304,7 +308,7 @@ func (i *Interface) SetRunning(up bool) {
 	i.up = up
 	h.publishOutlets()
 	if !up {
-		h.dropDynamic(i)
+		h.dropDynamic(i, func(*entry) bool { return false })
 		h.record(event.Event{Type: event.LinkDown, Interface: i.name, Severity: event.Info, Message: fmt.Sprintf("isat: %s: link is down", i.name)})
 		return
 	}
@@ -324,11 +328,11 @@ func (h *Host) restoreLink(ifc *Interface) {
 	}
 }
 
-// dropDynamic removes the entries that are not the administrator's.
-func (h *Host) dropDynamic(ifc *Interface) {
-	for len(ifc.dynamic) > 0 {
-		e := ifc.dynamic[len(ifc.dynamic)-1]
-		h.record(event.Event{Type: event.Deleted, Interface: ifc.name, IP: e.ip, MAC: e.Addr()})
-		h.remove(e)
+// dropDynamic removes the entries that are not permanent, but those to keep.
+func (h *Host) dropDynamic(ifc *Interface, keep func(*entry) bool) {
+	for _, e := range slices.Clone(ifc.dynamic) {
+		if !keep(e) {
+			h.deleteEntry(e, syscall.ENETDOWN)
+		}
 	}
 }

@@ -33,22 +33,20 @@ var outputFrames = sync.Pool{New: func() any { return new(outputFrame) }}
 // no error. While maxtries requests have had no answer the packet is held all
 // the same and the error wraps EHOSTDOWN, or EHOSTUNREACH for a gateway
 // (seeds/002). Other errors: EINVAL for what is no IPv4 packet or where ARP may
-// not ask, ENETUNREACH without a route, ENETDOWN while the link is down, and what
-// the port says.
+// not ask, ENETUNREACH without a route, ENETDOWN while the link is down, ENOBUFS
+// while the port has no room or max_entries are in use, what a reject route says
+// (see [Route]), and what the port says.
 func (h *Host) Output(packet []byte) error {
 	if len(packet) < minIPv4Header || packet[0]>>4 != 4 {
 		return fmt.Errorf("sending a packet of %d bytes: not IPv4: %w", len(packet), syscall.EINVAL)
 	}
 	to := netip.AddrFrom4([4]byte(packet[16:20]))
-	hop, ok := h.routes.NextHop(to)
-	if !ok {
-		h.mu.Lock()
-		h.routes.Miss(to)
-		h.unlock()
-		return fmt.Errorf("sending to %v: no route: %w", to, syscall.ENETUNREACH)
-	}
-	if hop.Network == nil {
-		return fmt.Errorf("sending to %v: the route refuses it: %w", to, syscall.EHOSTUNREACH)
+	hop, err := h.nextHop(to)
+	switch {
+	case err != nil:
+		return fmt.Errorf("sending to %v: %w", to, err)
+	case hop.Network == nil:
+		return nil // a blackhole route
 	}
 	mac, ok := h.lookup(hop.Network, hop.Addr)
 	if !ok {
@@ -62,10 +60,24 @@ func (h *Host) Output(packet []byte) error {
 	defer outputFrames.Put(f)
 	f.buf = out.framing.Append(f.buf[:0], link.Header{Destination: mac, Source: out.mac, Type: link.TypeIPv4}, packet)
 	f.frames[0] = f.buf
-	if _, err := out.port.WriteFrames(f.frames[:]); err != nil {
+	n, err := out.port.WriteFrames(f.frames[:])
+	if err == nil && n == 0 {
+		err = syscall.ENOBUFS
+	}
+	if err != nil {
+		h.countTxError(hop.Network.Interface)
 		return fmt.Errorf("sending to %v: %w", to, err)
 	}
 	return nil
+}
+
+// countTxError counts a frame that the path without the lock could not send.
+func (h *Host) countTxError(index int) {
+	h.mu.Lock()
+	defer h.unlock()
+	if ifc := h.byIndex(index); ifc != nil {
+		ifc.stats.TxErrors++
+	}
 }
 
 // outputHeld is Output to a neighbour that is not known: arpresolve of FreeBSD
@@ -74,13 +86,15 @@ func (h *Host) outputHeld(index int, next, to netip.Addr, gateway bool, packet [
 	h.mu.Lock()
 	defer h.unlock()
 	ifc := h.byIndex(index)
-	if ifc != nil && ifc.owns(next) {
-		return h.outputSelf(ifc, packet)
+	if owner := h.owner(next); owner != nil {
+		return h.outputSelf(owner, packet)
 	}
 	e, mac, err := h.resolvable(index, next)
 	switch {
 	case err != nil:
 		return fmt.Errorf("sending to %v: %w", to, err)
+	case !ifc.sends():
+		return fmt.Errorf("sending to %v: %w", to, syscall.ENETDOWN)
 	case e == nil:
 		h.send(ifc, mac, typeIPv4, packet)
 		return nil
@@ -90,6 +104,7 @@ func (h *Host) outputHeld(index int, next, to netip.Addr, gateway bool, packet [
 	}
 	exhausted := e.Exhausted()
 	h.handle(time.Now(), e, cache.Input{Kind: cache.Demand, Packet: bytes.Clone(packet)})
+	e.markUsed()
 	switch {
 	case !exhausted:
 		return nil
@@ -135,12 +150,15 @@ func (o *outlets) get(index int) *outlet {
 	return nil
 }
 
+// sends reports whether packets may leave by the interface.
+func (i *Interface) sends() bool { return i.up && i.mode != Watch }
+
 // publishOutlets makes what Output needs of the interfaces current. It is called
 // by whoever changes it.
 func (h *Host) publishOutlets() {
 	o := make(outlets, 0, len(h.interfaces))
 	for _, ifc := range h.interfaces {
-		o = append(o, outlet{ifc.index, ifc.up && ifc.mode != Watch, ifc.mac, ifc.port, ifc.framing})
+		o = append(o, outlet{ifc.index, ifc.sends(), ifc.mac, ifc.port, ifc.framing})
 	}
 	h.outlets.Store(&o)
 }

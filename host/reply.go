@@ -26,12 +26,13 @@ func (h *Host) reply(ifc *Interface, request arp.Packet, target netip.Addr) {
 	if target.IsLinkLocalUnicast() {
 		to = ifc.framing.Broadcast() // RFC 3927 section 2.5
 	}
-	h.sendARP(ifc, to, arp.Packet{
+	if h.sendARP(ifc, to, arp.Packet{
 		Operation: arp.Reply,
 		SenderHW:  ifc.mac, SenderIP: target,
 		TargetHW: request.SenderHW, TargetIP: request.SenderIP,
-	})
-	ifc.stats.TxReplies++
+	}) {
+		ifc.stats.TxReplies++
+	}
 }
 
 // request sends a who-has for the address of an entry to everybody
@@ -51,18 +52,19 @@ func (h *Host) request(e *entry) {
 
 // sendRequest sends a who-has with the link's broadcast address.
 func (h *Host) sendRequest(ifc *Interface, sender, target netip.Addr) {
-	h.sendARP(ifc, ifc.framing.Broadcast(), arp.Packet{
+	if h.sendARP(ifc, ifc.framing.Broadcast(), arp.Packet{
 		Operation: arp.Request,
 		SenderHW:  ifc.mac, SenderIP: sender,
 		TargetIP: target,
-	})
-	ifc.stats.TxRequests++
+	}) {
+		ifc.stats.TxRequests++
+	}
 }
 
 // sendARP sends a packet whose hardware and protocol type follow from the
-// interface.
-func (h *Host) sendARP(ifc *Interface, to lladdr.Addr, p arp.Packet) {
+// interface. It reports whether the packet is on its way.
+func (h *Host) sendARP(ifc *Interface, to lladdr.Addr, p arp.Packet) bool {
 	p.HardwareType, p.ProtocolType = ifc.framing.HardwareType(), arp.ProtocolIPv4
 	ifc.packet = p.AppendTo(ifc.packet[:0])
-	h.send(ifc, to, link.TypeARP, ifc.packet)
+	return h.send(ifc, to, link.TypeARP, ifc.packet)
 }

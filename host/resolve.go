@@ -53,7 +53,11 @@ func longer(n *route.Network[entry], ip netip.Addr) (lladdr.Addr, bool) {
 	if !ok {
 		return lladdr.Addr{}, false
 	}
+	// The clone may be another than the one whose word was read.
 	a := clone.Entry.longAddr.Load()
+	if a == nil {
+		return lladdr.Addr{}, false
+	}
 	return *a, true
 }
 
@@ -73,18 +77,16 @@ func (h *Host) noteUse(key entryKey) {
 //
 // The error wraps EHOSTDOWN if the destination does not answer, EHOSTUNREACH if
 // its gateway does not (seeds/002), ENETUNREACH if there is no route, ENETDOWN
-// if the link is down, EINVAL where ARP may not ask, or that of ctx.
+// if the link is down, EINVAL where ARP may not ask, ENOBUFS if max_entries are in
+// use, ENXIO if somebody deletes the entry meanwhile, or that of ctx.
 func (h *Host) Resolve(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) {
 	ip = ip.Unmap()
-	hop, ok := h.routes.NextHop(ip)
-	if !ok {
-		h.mu.Lock()
-		h.routes.Miss(ip)
-		h.unlock()
-		return lladdr.Addr{}, fmt.Errorf("resolving %v: no route: %w", ip, syscall.ENETUNREACH)
-	}
-	if hop.Network == nil {
-		return lladdr.Addr{}, fmt.Errorf("resolving %v: the route refuses it: %w", ip, syscall.EHOSTUNREACH)
+	hop, err := h.nextHop(ip)
+	switch {
+	case err != nil:
+		return lladdr.Addr{}, fmt.Errorf("resolving %v: %w", ip, err)
+	case hop.Network == nil:
+		return lladdr.Addr{}, fmt.Errorf("resolving %v: a blackhole route: %w", ip, syscall.EHOSTUNREACH)
 	}
 	if mac, ok := h.lookup(hop.Network, hop.Addr); ok {
 		return mac, nil
@@ -131,6 +133,7 @@ func (h *Host) await(ctx context.Context, index int, ip netip.Addr) (lladdr.Addr
 	w := make(chan answer, 1)
 	e.waiters = append(e.waiters, w)
 	h.handle(time.Now(), e, cache.Input{Kind: cache.Demand, Await: true})
+	e.markUsed()
 	h.unlock()
 
 	select {
@@ -141,11 +144,9 @@ func (h *Host) await(ctx context.Context, index int, ip netip.Addr) (lladdr.Addr
 	h.mu.Lock()
 	defer h.unlock()
 	e.waiters = slices.DeleteFunc(e.waiters, func(other chan answer) bool { return other == w })
-	if len(e.waiters) == 0 && !e.installed {
+	if len(e.waiters) == 0 && !e.installed && !e.gone {
 		e.Abandon()
-		if e.State() != cache.None {
-			h.timers.Set(&e.timer, e.Deadline())
-		}
+		h.timers.Set(&e.timer, e.Deadline())
 	}
 	return lladdr.Addr{}, ctx.Err()
 }
@@ -160,8 +161,8 @@ func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error)
 	switch {
 	case !ip.Is4() || ip.IsUnspecified():
 		return nil, lladdr.Addr{}, syscall.EINVAL
-	case ifc.owns(ip):
-		return nil, ifc.mac, nil
+	case h.owner(ip) != nil:
+		return nil, h.owner(ip).mac, nil
 	case ifc.isBroadcast(ip):
 		return nil, ifc.framing.Broadcast(), nil
 	case ip.IsMulticast():

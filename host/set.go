@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/isat-project/isat/cache"
-	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/lladdr"
 )
 
@@ -89,15 +88,21 @@ func (h *Host) set(c Change) (bool, error) {
 			return false, err
 		}
 	}
-	e.origin = c.Origin
-	ifc.untrack(e)
-	ifc.track(e)
+	if e.origin != c.Origin {
+		e.origin = c.Origin
+		_ = e.network.Change(e.ip, e.flags()) // the clone is there
+	}
 	e.installed = true
 	kind := cache.Pin
 	if c.Temporary || c.Origin != Administrator {
 		kind = cache.Lend
 	}
 	h.handle(time.Now(), e, cache.Input{Kind: kind, Addr: c.MAC, Age: c.Age})
+	if kind == cache.Pin {
+		ifc.untrack(e)
+	} else {
+		ifc.track(e)
+	}
 	return created, nil
 }
 
@@ -138,7 +143,7 @@ func (h *Host) Delete(ifname string, ip netip.Addr) error {
 			continue
 		}
 		if e := h.find(ifc, ip); e != nil {
-			h.deleteEntry(e)
+			h.deleteEntry(e, errDeleted)
 			found = true
 		} else if ifc.owns(ip) {
 			return fmt.Errorf("deleting the entry of %v: it is an address of this host: %w", ip, syscall.EPERM)
@@ -162,13 +167,11 @@ func (h *Host) Flush(ifname string) []Entry {
 		}
 		for e := range ifc.entries() {
 			gone = append(gone, e.snapshot())
-			h.deleteEntry(e)
+			h.deleteEntry(e, errDeleted)
 		}
 	}
 	return gone
 }
 
-func (h *Host) deleteEntry(e *entry) {
-	h.record(event.Event{Type: event.Deleted, Interface: e.ifc.name, IP: e.ip, MAC: e.Addr()})
-	h.remove(e)
-}
+// errDeleted is for those that wait for an entry that somebody deletes.
+const errDeleted = syscall.ENXIO
