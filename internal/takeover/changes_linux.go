@@ -82,28 +82,30 @@ func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
 	case c.Deleted:
 		m.neighbourDeleted(t, n.IP, kernel)
 	case n.State == rtnl.StatePermanent:
-		m.adopt(t, n)
-	case kernel && n.State&(rtnl.StateDelay|rtnl.StateProbe|rtnl.StateReachable) != 0:
+		m.adopt(t, n, 0)
+	case kernel && n.Flags&rtnl.FlagExtLearned != 0:
 		m.neighbourUsed(t, n)
-	case kernel:
-		// INCOMPLETE comes as a miss; STALE and FAILED are the kernel's view.
-	case n.State.Valid():
-		m.adopt(t, n) // ip neigh add ... nud reachable
-	case n.State == rtnl.StateFailed:
+	case n.State&anyDynamic != 0:
+		// By ip neigh; by arp -s ... temp, an ioctl, which comes with the port id 0
+		// and takes the flag off (neigh_update_flags); or learned by the kernel
+		// between a hang and the next guard.
+		m.adopt(t, n, 0)
+	case !kernel && n.State == rtnl.StateFailed:
 		m.neighbourDeleted(t, n.IP, false) // ip neigh del goes by FAILED
 	}
+	// INCOMPLETE comes as a miss, and FAILED is the kernel's view.
 }
 
-// neighbourUsed is a transition that the kernel made by itself: the entry is in
-// use. Between a hang and the next guard the kernel may also have learned it.
+// anyDynamic are the states of an entry with an address that was asked for.
+const anyDynamic = rtnl.StateReachable | rtnl.StateStale | rtnl.StateDelay | rtnl.StateProbe
+
+// neighbourUsed is a transition that the kernel made by itself of an entry that
+// isat has put there: the entry is in use (DESIGN section 4, Use detection), except
+// when it only became STALE.
 func (m *Manager) neighbourUsed(t *taken, n rtnl.Neighbour) {
-	for _, e := range m.host.Entry(n.IP) {
-		if e.Index == t.index && e.MAC == n.MAC {
-			t.ifc.Used(n.IP)
-			return
-		}
+	if n.State&(anyDynamic&^rtnl.StateStale) != 0 {
+		t.ifc.Used(n.IP)
 	}
-	m.adopt(t, n)
 }
 
 // neighbourDeleted is a deletion by somebody else. The kernel flushes all entries
@@ -117,6 +119,9 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr, kernel bool) {
 		t.mu.Unlock()
 		if !same {
 			return // the link's own change takes care of its entries
+		}
+		if _, err := m.conn.Neighbour(t.index, ip); err == nil {
+			return // old news: there is an entry again
 		}
 	}
 	t.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/rtnl"
@@ -35,16 +36,17 @@ func (m *Manager) resyncAll() error {
 //	none, other   any             the host's is written again, or, if it was
 //	                              learned and the kernel has none, deleted
 func (m *Manager) resync(t *taken) error {
-	kernel, err := m.conn.AppendNeighbours(nil, t.index)
-	if err != nil {
-		return fmt.Errorf("comparing neighbours: %w", err)
-	}
 	t.mu.Lock()
 	clear(t.deleting)
 	t.mu.Unlock()
+	// The host's come first: what it deletes meanwhile is then lost to nobody.
 	ours := make(map[netip.Addr]host.Neighbour)
 	for _, n := range t.ifc.Bindings() {
 		ours[n.IP] = n
+	}
+	kernel, err := m.conn.AppendNeighbours(nil, t.index)
+	if err != nil {
+		return fmt.Errorf("comparing neighbours: %w", err)
 	}
 	var demands []host.Miss
 	var refuse []rtnl.NeighbourOp
@@ -54,12 +56,12 @@ func (m *Manager) resync(t *taken) error {
 		switch {
 		case k.State == rtnl.StatePermanent:
 			if !known || o.State != host.Fixed || o.MAC != k.MAC {
-				m.adopt(t, k)
+				m.adopt(t, k, k.Ages.Confirmed)
 			}
 		case k.State == rtnl.StateIncomplete, k.State == rtnl.StateProbe && !stale(known, o, k):
 			demands = append(demands, host.Miss{IP: k.IP, Confirm: k.State == rtnl.StateProbe, Source: m.source(t.index, k.IP)})
-		case !known && k.State.Valid():
-			m.adopt(t, k)
+		case !known && k.State&anyDynamic != 0:
+			m.adopt(t, k, k.Ages.Confirmed)
 		case !known && k.Protocol == rtnl.ProtocolISAT:
 			refuse = append(refuse, rtnl.NeighbourOp{Action: rtnl.Delete, Index: t.index, IP: k.IP})
 		case known && stale(known, o, k):
@@ -97,19 +99,18 @@ func stale(known bool, o host.Neighbour, k rtnl.Neighbour) bool {
 }
 
 // adopt makes a neighbour of the kernel's an entry of the host: a permanent one
-// as the administrator's, another as learned as long ago as it was confirmed.
-func (m *Manager) adopt(t *taken, k rtnl.Neighbour) {
-	c := host.Change{Interface: t.Name(), IP: k.IP, MAC: k.MAC}
+// as the administrator's, another as learned and last confirmed age ago.
+func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
+	c := host.Change{Interface: t.Name(), IP: k.IP, MAC: k.MAC, Age: age}
+	t.mu.Lock()
+	delete(t.foreign, k.IP)
 	if k.State == rtnl.StatePermanent {
 		c.Origin = host.Administrator
 		if k.Protocol != rtnl.ProtocolISAT {
-			t.mu.Lock()
 			t.foreign[k.IP] = k.MAC
-			t.mu.Unlock()
 		}
-	} else {
-		c.Age = k.Ages.Confirmed
 	}
+	t.mu.Unlock()
 	if _, err := m.host.Set(c); err != nil {
 		m.log.Warn("the kernel has a neighbour that isat does not adopt", "interface", c.Interface, "ip", k.IP, "mac", k.MAC, "error", err)
 	}
