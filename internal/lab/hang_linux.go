@@ -25,14 +25,14 @@ func playHang(ctx context.Context, s *stage) error {
 	s.expectAnswer(ctx, bob, s.patience)
 
 	s.Say("SIGSTOP: the daemon is there, and does nothing")
+	stopped := time.Now()
 	if err := s.isat.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	stopped := time.Now()
 	s.Say("bob asks for isat four times a second")
 	_, err := s.ask(ctx, bob, s.patience)
 	waited := time.Since(stopped)
-	s.Expect(err == nil && waited < hangLimit, "the kernel answers after %s", seconds(waited))
+	s.Expect(err == nil && waited < hangLimit, "bob gets an answer after %s, from the kernel: nobody else runs", seconds(waited))
 
 	s.Say("SIGCONT: the daemon goes on")
 	if err := s.isat.Signal(syscall.SIGCONT); err != nil {

@@ -41,9 +41,7 @@ func (o Options) inside(ctx context.Context, dir string) (ok bool, err error) {
 	ok = true
 	if len(o.chosen()) > 0 {
 		ok, err = o.play(ctx, func(ctx context.Context, s outline, story *Story) Result {
-			return o.playOne(ctx, s, story, func(host *lan.Host, log *logBook) (daemon, error) {
-				return newChild(host, dir, log)
-			})
+			return o.playOne(ctx, s, story, dir)
 		})
 	}
 	if o.Once || err != nil {
@@ -52,10 +50,10 @@ func (o Options) inside(ctx context.Context, dir string) (ok bool, err error) {
 	return ok, o.stay(ctx, dir)
 }
 
-// playOne plays one scenario with the daemon that start makes, and clears up.
-func (o Options) playOne(ctx context.Context, s outline, story *Story, start daemonMaker) (r Result) {
+// playOne plays one scenario with the daemon's files in dir, and clears up.
+func (o Options) playOne(ctx context.Context, s outline, story *Story, dir string) (r Result) {
 	r = Result{Scenario: s.name, About: s.about, On: Namespaces}
-	stage, err := newStage(story, start)
+	stage, err := newStage(story, dir)
 	if err != nil {
 		r.failed(err)
 		return r
@@ -95,21 +93,21 @@ func (o Options) stay(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, net.Close()) }()
-	c, err := newChild(net.Isat, dir, &logBook{also: o.Stderr})
+	d, err := newDaemon(net.Isat, dir, &logBook{also: o.Stderr})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	if err := c.Start(ctx); err != nil {
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if err := d.Start(ctx); err != nil {
 		return err
 	}
-	if err := o.guide(net, c.socket()); err != nil {
+	if err := o.guide(net, d.socket()); err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-c.process.Done():
-		return fmt.Errorf("the daemon ended by itself: %s", c.log.last())
+	case <-d.process.Done():
+		return fmt.Errorf("the daemon ended by itself: %s", d.log.last())
 	}
 }

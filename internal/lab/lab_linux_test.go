@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/isat-project/isat/internal/config"
-	"github.com/isat-project/isat/internal/lab/lan"
 	"github.com/isat-project/isat/internal/lab/probe"
 	"github.com/isat-project/isat/internal/testns"
 	"github.com/isat-project/isat/link/pcap"
@@ -26,16 +25,14 @@ func playKernel(t *testing.T, name string, patience time.Duration) (Result, stri
 	o := Options{Once: true, Scenarios: []string{name}, Stdout: io.Discard, patience: patience}
 	s := o.chosen()[0]
 	story := newStory(s, &text)
-	dir := t.TempDir()
-	r := o.playOne(context.Background(), s, story, func(host *lan.Host, log *logBook) (daemon, error) {
-		return newChild(host, dir, log)
-	})
+	r := o.playOne(context.Background(), s, story, t.TempDir())
 	story.end(&r)
 	return r, text.String()
 }
 
 // TestKernelPasses shows that the lab sees right what is right.
 func TestKernelPasses(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"resolve", "down", "crash", "hang"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,6 +47,7 @@ func TestKernelPasses(t *testing.T) {
 // TestDaemon plays every scenario with isat's daemon, as a user without rights if
 // that can be had.
 func TestDaemon(t *testing.T) {
+	t.Parallel()
 	testns.Require(t)
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
@@ -64,6 +62,7 @@ func TestDaemon(t *testing.T) {
 
 // TestRecording plays a scenario and reads its frames back.
 func TestRecording(t *testing.T) {
+	t.Parallel()
 	testns.Require(t)
 	dir := t.TempDir()
 	stdout, stderr, ok := runLab(t, nil, "--once", "--pcap", dir, "resolve")
@@ -111,6 +110,7 @@ func TestConfiguration(t *testing.T) {
 // TestKernelFails shows that the lab sees what is missing: the kernel's ARP has no
 // diagnostics and no max_age.
 func TestKernelFails(t *testing.T) {
+	t.Parallel()
 	for name, reason := range map[string]string{
 		"age":       "the kernel has no such limit",
 		"move":      "0 diagnostics of the move",

@@ -30,7 +30,7 @@ func runLabWith(t *testing.T, attr *syscall.SysProcAttr, env []string, args ...s
 	cmd, out, errs, temp := labCommand(t, attr, args...)
 	cmd.Env = append(cmd.Env, env...)
 	err := cmd.Run()
-	wantEmpty(t, temp)
+	wantNothingLeft(t, temp)
 	return out.String(), errs.String(), err == nil
 }
 
@@ -52,8 +52,20 @@ func labCommand(t *testing.T, attr *syscall.SysProcAttr, args ...string) (cmd *e
 	return cmd, out, errs, temp
 }
 
-func wantEmpty(t *testing.T, dir string) {
+// wantNothingLeft expects an empty directory, and no process that has it on its
+// command line.
+func wantNothingLeft(t *testing.T, dir string) {
 	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range lines {
+		// An error: the process ended meanwhile, as one does now and then.
+		if line, err := os.ReadFile(name); err == nil && strings.Contains(string(line), dir+"/") {
+			t.Errorf("process left behind: %s: %q", name, line)
+		}
+	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) > 0 {
 		t.Errorf("files left behind: %v, %v", left, err)
@@ -83,6 +95,7 @@ func ordinaryUser() *syscall.SysProcAttr {
 // TestRunAgain plays a scenario in the namespaces that the program makes for
 // itself, without root and with, and reads the JSON.
 func TestRunAgain(t *testing.T) {
+	t.Parallel()
 	testns.Require(t)
 	for name, user := range users(t) {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +124,7 @@ func TestRunAgain(t *testing.T) {
 
 // TestRunAgainFails shows that a failure inside is one outside.
 func TestRunAgainFails(t *testing.T) {
+	t.Parallel()
 	testns.Require(t)
 	stdout, stderr, ok := runLab(t, nil, "--once", "age")
 	if ok || !strings.Contains(stdout, "FAIL  setting max_age: the kernel has no such limit") || stderr != "" {
@@ -118,36 +132,65 @@ func TestRunAgainFails(t *testing.T) {
 	}
 }
 
+// TestEndsInTheMiddle ends a run with a daemon and pings under way.
+func TestEndsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	testns.Require(t)
+	cmd, out, errs, temp := labCommand(t, ordinaryUser(), "--once", "crash", "hang")
+	r := startWithPipe(t, cmd)
+	waitFor(t, r, out, "pings alice ten times a second")
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || !strings.Contains(errs.String(), "isat: context canceled") {
+		t.Errorf("%v, want a failure that says why: %s", err, errs)
+	}
+	waitFor(t, r, out, "")
+	wantNothingLeft(t, temp)
+	if strings.Contains(out.String(), "PASS") || strings.Contains(out.String(), "FAIL") {
+		t.Errorf("a verdict on what was cut short\n%s", out)
+	}
+}
+
+// startWithPipe starts a command and returns its standard output, which ends when
+// all processes that have it ended.
+func startWithPipe(t *testing.T, cmd *exec.Cmd) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	cmd.Stdout = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	return r
+}
+
 // TestStaysUpUntilSignal keeps the lab up and ends it as Ctrl-C and kill(1) do.
 func TestStaysUpUntilSignal(t *testing.T) {
+	t.Parallel()
 	testns.Require(t)
 	for name, user := range users(t) {
 		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 			t.Run(name+"/"+s.String(), func(t *testing.T) {
 				t.Parallel()
 				cmd, out, errs, temp := labCommand(t, user)
-				r, w, err := os.Pipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer r.Close()
-				cmd.Stdout = w
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				w.Close()
+				r := startWithPipe(t, cmd)
 				waitFor(t, r, out, "Ctrl-C ends it all.")
 				if err := cmd.Process.Signal(s); err != nil {
 					t.Fatal(err)
 				}
-				err = cmd.Wait()
+				err := cmd.Wait()
 				if s != syscall.SIGKILL && err != nil {
 					t.Errorf("%v, %s", err, errs)
 				}
 				// The process inside holds the other end, and clears up after a SIGKILL
 				// of the one outside, too.
 				waitFor(t, r, out, "")
-				wantEmpty(t, temp)
+				wantNothingLeft(t, temp)
 				if !strings.Contains(out.String(), "ISAT_SOCKET="+temp) {
 					t.Errorf("no socket in\n%s", out)
 				}

@@ -22,7 +22,7 @@ type stage struct {
 	*Story
 	*watch
 	net      *lan.LAN
-	isat     daemon
+	isat     *daemon
 	log      *logBook      // of the daemon
 	wire     *probe.Wire   // the switch's port of isat
 	patience time.Duration // how long something may take that is done in milliseconds when the machine is idle
@@ -32,12 +32,9 @@ type stage struct {
 // defaultPatience is long enough for a machine that is busy with other things.
 const defaultPatience = 10 * time.Second
 
-// daemonMaker prepares what does ARP on a host and logs to log.
-type daemonMaker func(host *lan.Host, log *logBook) (daemon, error)
-
-// newStage builds the network and prepares the daemon; it does not start it. The
-// caller closes the stage.
-func newStage(story *Story, prepare daemonMaker) (s *stage, err error) {
+// newStage builds the network and prepares the daemon, with its files in dir; it
+// does not start it. The caller closes the stage.
+func newStage(story *Story, dir string) (s *stage, err error) {
 	s = &stage{Story: story, log: &logBook{}, patience: defaultPatience}
 	defer func() {
 		if err != nil {
@@ -50,7 +47,7 @@ func newStage(story *Story, prepare daemonMaker) (s *stage, err error) {
 	if s.wire, err = probe.NewWire(s.net.Switch(), s.net.Isat.Name); err != nil {
 		return s, err
 	}
-	if s.isat, err = prepare(s.net.Isat, s.log); err != nil {
+	if s.isat, err = newDaemon(s.net.Isat, dir, s.log); err != nil {
 		return s, err
 	}
 	s.begin = time.Now() // not when the network was begun
@@ -81,7 +78,7 @@ func (s *stage) look() ([]probe.Frame, []logLine) {
 	if err != nil && s.broken == nil {
 		s.broken = err
 	}
-	return frames, s.isat.Diagnostics()
+	return frames, s.log.diagnostics()
 }
 
 // expectPing sends one ping and expects its reply.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/isat-project/isat/internal/lab/netns"
 	"github.com/isat-project/isat/internal/testns"
@@ -151,6 +152,55 @@ func TestProcessSignals(t *testing.T) {
 	}
 	if err := p.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("signal after the end: %v, want os.ErrProcessDone", err)
+	}
+}
+
+func TestProcessStops(t *testing.T) {
+	n := newNS(t)
+	// A shell that counts for ever, and says so at every step.
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command("/bin/sh", "-c", "while :; do echo; done")
+	cmd.Stdout = w
+	p, err := n.Start(cmd)
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Signal(syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		_ = p.Wait() // "signal: killed"
+	}()
+	read := func() (n int, err error) {
+		var b [1 << 16]byte
+		if err := r.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		return r.Read(b[:])
+	}
+	for range 5 {
+		if err := p.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		for err == nil { // what it said before
+			_, err = read()
+		}
+		if n, err := read(); !os.IsTimeout(err) {
+			t.Fatalf("stopped, and says %d bytes, %v", n, err)
+		}
+		if err = p.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		for n, err := read(); n == 0; n, err = read() {
+			if err != nil && !os.IsTimeout(err) {
+				t.Fatalf("going on: %v", err)
+			}
+		}
 	}
 }
 

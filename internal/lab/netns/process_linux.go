@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,6 +53,21 @@ func (p *Process) PID() int { return p.process.Pid }
 // Signal sends a signal. After the end of the process the error is
 // [os.ErrProcessDone]; it never reaches another process with the same id.
 func (p *Process) Signal(s syscall.Signal) error { return p.process.Signal(s) }
+
+// Stop sends SIGSTOP and returns when no thread of the process runs any more: the
+// signal alone leaves it the time to do something yet.
+func (p *Process) Stop() error {
+	if err := p.Signal(unix.SIGSTOP); err != nil {
+		return err
+	}
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, p.PID(), &info, unix.WSTOPPED, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("waitid", err)
+		}
+	}
+}
 
 // Done is closed when the process has ended and its output has been copied.
 func (p *Process) Done() <-chan struct{} { return p.done }
