@@ -1,0 +1,151 @@
+package host_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/isat-project/isat/arp"
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/link/segment"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// TestDiagnostics has the texts of facts/freebsd-arp.md 4 and their switches.
+func TestDiagnostics(t *testing.T) {
+	for _, tt := range []struct {
+		kind     event.Type
+		tunable  string // its switch, "" for none
+		severity event.Severity
+		send     func(*lan, *node)
+		message  string
+	}{
+		{event.Moved, "log_arp_movements", event.Info, func(l *lan, n *node) {
+			l.stranger(macPeer).ask("192.0.2.1", "192.0.2.9")
+			l.stranger(macThird).ask("192.0.2.1", "192.0.2.9")
+		}, "arp: 192.0.2.9 moved from 02:00:00:00:00:02 to 02:00:00:00:00:03 on e0"},
+		{event.PermanentModify, "log_arp_permanent_modify", event.Error, func(l *lan, n *node) {
+			n.Set(admin("192.0.2.9", macThird))
+			l.stranger(macPeer).ask("192.0.2.1", "192.0.2.9")
+		}, "arp: 02:00:00:00:00:02 attempts to modify permanent entry for 192.0.2.9 on e0"},
+		{event.Conflict, "", event.Error, func(l *lan, n *node) {
+			l.stranger(macPeer).ask("192.0.2.7", "192.0.2.1")
+		}, "arp: 02:00:00:00:00:02 is using my IP address 192.0.2.1 on e0!"},
+		{event.BroadcastSender, "", event.Error, func(l *lan, n *node) {
+			l.stranger(macPeer).send(lladdr.Broadcast(), arp.Packet{Operation: arp.Request, SenderHW: lladdr.Broadcast(), SenderIP: ip("192.0.2.9"), TargetIP: n.ip})
+		}, "arp: link address is broadcast for IP address 192.0.2.9!"},
+		{event.WrongInterface, "log_arp_wrong_iface", event.Error, func(l *lan, n *node) {
+			other := segment.New(segment.Options{})
+			defer other.Close()
+			ifc, err := n.Attach(host.InterfaceConfig{Name: "e1", Index: 2, MAC: lladdr.MustParse("02:00:00:00:01:01"), Port: other.Port(lladdr.MustParse("02:00:00:00:01:01")),
+				Addresses: []host.Address{{Prefix: prefix("198.51.100.1/24")}}})
+			if err != nil {
+				panic(err)
+			}
+			defer ifc.Detach()
+			if _, err := n.Set(admin("198.51.100.9", macThird)); err != nil {
+				panic(err)
+			}
+			l.stranger(macPeer).ask("192.0.2.1", "198.51.100.9")
+		}, "arp: 198.51.100.9 is on e1 but got reply from 02:00:00:00:00:02 on e0"},
+		{event.Malformed, "", event.Notice, func(l *lan, n *node) {
+			l.stranger(macPeer).send(lladdr.Broadcast(), arp.Packet{HardwareType: arp.ARCnet, Operation: arp.Request, SenderIP: ip("192.0.2.9"), TargetIP: n.ip})
+		}, "arp: unknown hardware address format (0x0007) on e0"},
+	} {
+		for _, on := range []bool{true, false} {
+			if !on && tt.tunable == "" {
+				continue
+			}
+			t.Run(fmt.Sprint(tt.kind, " ", on), func(t *testing.T) {
+				onLAN(t, func(l *lan) {
+					n := l.host(macHost, "192.0.2.1/24")
+					want, severity := tt.message, tt.severity
+					if !on {
+						n.set(t, tt.tunable, 0)
+						want, severity = "", 0
+					}
+					tt.send(l, n)
+					seen := n.seen(tt.kind)
+					if len(seen) != 1 {
+						t.Fatalf("%d events, want one, with or without a message", len(seen))
+					}
+					if seen[0].Message != want || seen[0].Severity != severity || seen[0].Interface != "e0" {
+						t.Errorf("event %+v, want %q", seen[0], want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestSuppressed: max_log_per_second of a kind for an address in a second, and
+// the number of those held back at its end.
+func TestSuppressed(t *testing.T) {
+	for _, tt := range []struct {
+		limit          int64
+		said, held     int
+		perSecondEvent int
+	}{{0, 0, 30, 3}, {1, 3, 27, 3}, {4, 12, 18, 3}, {1000, 30, 0, 0}} {
+		t.Run(fmt.Sprint(tt.limit), func(t *testing.T) {
+			onLAN(t, func(l *lan) {
+				n := l.host(macHost, "192.0.2.1/24")
+				n.set(t, "max_log_per_second", tt.limit)
+				s := l.stranger(macPeer)
+				for range 3 {
+					for range 10 {
+						s.ask("192.0.2.7", "192.0.2.1")
+					}
+					time.Sleep(2 * time.Second)
+				}
+				if got := n.count(event.Conflict); got != tt.said {
+					t.Errorf("%d said, want %d", got, tt.said)
+				}
+				held := 0
+				seen := n.seen(event.Suppressed)
+				for _, e := range seen {
+					held += int(e.Count)
+					if want := fmt.Sprintf("arp: suppressed %d messages like this: conflict, 192.0.2.1", e.Count); e.Message != want {
+						t.Errorf("message %q, want %q", e.Message, want)
+					}
+				}
+				if held != tt.held || len(seen) != tt.perSecondEvent {
+					t.Errorf("%d held back in %d events, want %d in %d", held, len(seen), tt.held, tt.perSecondEvent)
+				}
+				if got := n.Stats().Suppressed; got != uint64(tt.held) {
+					t.Errorf("counted %d, want %d", got, tt.held)
+				}
+				if got := n.Stats().DupIPs; got != 30 {
+					t.Errorf("dupips %d, want all 30", got)
+				}
+			})
+		})
+	}
+}
+
+// TestManyDiagnostics: one address does not silence another, and strangers with
+// random addresses do not make the host remember them all.
+func TestManyDiagnostics(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n := l.host(macHost, "10.0.0.1/8")
+		s := l.stranger(macPeer)
+		const senders = 5000
+		for i := range senders {
+			s.send(lladdr.Broadcast(), arp.Packet{Operation: 9, SenderIP: ip(fmt.Sprintf("10.9.%d.%d", i/250, i%250+1)), TargetIP: n.ip})
+		}
+		said := n.count(event.Ignored)
+		if said < 1000 || said > 1100 {
+			t.Errorf("%d said, want one for each of the first 1024 addresses and one for the rest", said)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		var held uint64
+		for _, e := range n.seen(event.Suppressed) {
+			held += e.Count
+		}
+		if held+uint64(said) != senders {
+			t.Errorf("%d said and %d held back, want %d in all", said, held, senders)
+		}
+	})
+}

@@ -1,0 +1,280 @@
+package host_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// kernel is an IP side that remembers what it is told.
+type kernel struct {
+	mu    sync.Mutex
+	told  []string
+	delay time.Duration // that an update takes
+	t     *testing.T
+}
+
+func (k *kernel) Update(updates []host.Neighbour) {
+	seen := make(map[host.Neighbour]bool)
+	for _, u := range updates {
+		key := host.Neighbour{Interface: u.Interface, IP: u.IP}
+		if seen[key] {
+			k.t.Errorf("%v twice in one update", u.IP)
+		}
+		seen[key] = true
+	}
+	time.Sleep(k.delay)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, u := range updates {
+		line := fmt.Sprint(u.IP, " ", u.State)
+		if u.MAC.IsValid() {
+			line += " " + u.MAC.String()
+		}
+		k.told = append(k.told, line)
+	}
+}
+
+// take returns what was told since the last take.
+func (k *kernel) take() []string {
+	synctest.Wait()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	told := k.told
+	k.told = nil
+	return told
+}
+
+// taken is a host with an IP side, as on a taken-over interface.
+func (l *lan) taken(change ...func(*host.InterfaceConfig)) (*node, *kernel) {
+	k := &kernel{t: l.t}
+	n := l.still(host.Config{Neighbours: k}, macHost, "192.0.2.1/24", append([]func(*host.InterfaceConfig){func(c *host.InterfaceConfig) {
+		c.AnyTarget, c.UseDelay = true, 8*time.Second
+	}}, change...)...)
+	n.run(l.t)
+	synctest.Wait()
+	return n, k
+}
+
+func (n *node) miss(address string) { n.ifc.Demand([]host.Miss{{IP: ip(address)}}) }
+
+// expect compares what the IP side was told.
+func (k *kernel) expect(t *testing.T, when string, want ...string) {
+	t.Helper()
+	if got := k.take(); !slices.Equal(got, want) {
+		t.Errorf("%s: told %q, want %q", when, got, want)
+	}
+}
+
+// TestDemand is the life of an address that the IP side asks for.
+func TestDemand(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		s := l.stranger(macPeer)
+		s.ask("192.0.2.1", "192.0.2.9")
+		k.expect(t, "learned from others")
+		n.miss("192.0.2.9")
+		k.expect(t, "a miss of what is known", "192.0.2.9 valid "+macPeer)
+
+		n.miss("192.0.2.10")
+		k.expect(t, "a miss", "192.0.2.10 pending")
+		s.answer(n, "192.0.2.10")
+		k.expect(t, "the answer", "192.0.2.10 valid "+macPeer)
+		s.answer(n, "192.0.2.10")
+		k.expect(t, "the same answer again")
+		l.stranger(macThird).answer(n, "192.0.2.10")
+		k.expect(t, "another answer", "192.0.2.10 valid "+macThird)
+		if err := n.Delete("", ip("192.0.2.10")); err != nil {
+			t.Error(err)
+		}
+		k.expect(t, "deleted", "192.0.2.10 gone")
+		if _, err := n.Set(admin("192.0.2.11", macThird)); err != nil {
+			t.Error(err)
+		}
+		k.expect(t, "set", "192.0.2.11 fixed "+macThird)
+		n.ifc.Lost(ip("192.0.2.11"))
+		k.expect(t, "a permanent one is lost", "192.0.2.11 fixed "+macThird)
+		n.ifc.Lost(ip("192.0.2.9"))
+		k.expect(t, "a learned one is lost", "192.0.2.9 gone")
+		n.ifc.Forget(ip("192.0.2.11"))
+		k.expect(t, "a permanent one is deleted there")
+		n.none(t, "192.0.2.11")
+	})
+}
+
+// TestDemandDown: the IP side hears of a silent host once, and again for each
+// demand.
+func TestDemandDown(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		n.miss("192.0.2.9")
+		time.Sleep(4900 * time.Millisecond)
+		k.expect(t, "while asking", "192.0.2.9 pending")
+		time.Sleep(200 * time.Millisecond)
+		k.expect(t, "after maxtries", "192.0.2.9 failed")
+		time.Sleep(3 * time.Second)
+		if got := len(l.requests(ip("192.0.2.9"))); got != 5 {
+			t.Errorf("%d requests, want 5: there is no demand any more", got)
+		}
+		n.miss("192.0.2.9")
+		k.expect(t, "asked again", "192.0.2.9 pending")
+		time.Sleep(1100 * time.Millisecond)
+		k.expect(t, "a second later", "192.0.2.9 failed")
+		time.Sleep(20 * time.Second)
+		k.expect(t, "after wait", "192.0.2.9 gone")
+	})
+}
+
+// TestWatched: the IP side reports use, or does not.
+func TestWatched(t *testing.T) {
+	for _, used := range []bool{true, false} {
+		t.Run(fmt.Sprint(used), func(t *testing.T) {
+			onLAN(t, func(l *lan) {
+				n, k := l.taken()
+				b := l.host(macPeer, "192.0.2.2/24")
+				n.miss("192.0.2.2")
+				k.take()
+				// The window is maxtries seconds and what the report of use takes.
+				time.Sleep(1200*time.Second - 13*time.Second + time.Millisecond)
+				k.expect(t, "near the end", "192.0.2.2 watched "+macPeer)
+				time.Sleep(5 * time.Second)
+				if used {
+					n.ifc.Used(b.ip)
+					k.expect(t, "used", "192.0.2.2 valid "+macPeer)
+					return
+				}
+				time.Sleep(10 * time.Second)
+				k.expect(t, "not used", "192.0.2.2 gone")
+			})
+		})
+	}
+}
+
+// TestConfirm: the kernel probes what it has: an entry still valid is told again.
+func TestConfirm(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		b := l.host(macPeer, "192.0.2.2/24")
+		n.miss("192.0.2.2")
+		k.take()
+		l.forget()
+		n.ifc.Demand([]host.Miss{{IP: b.ip, Confirm: true}})
+		k.expect(t, "a probe of what is valid", "192.0.2.2 valid "+macPeer)
+		if got := len(l.requests(b.ip)); got != 0 {
+			t.Errorf("%d requests for what is valid", got)
+		}
+		time.Sleep(1190 * time.Second)
+		k.take()
+		n.ifc.Demand([]host.Miss{{IP: b.ip, Confirm: true}})
+		k.expect(t, "a probe near the end", "192.0.2.2 valid "+macPeer)
+		if got := len(l.requests(b.ip)); got != 1 {
+			t.Errorf("%d requests near the end, want 1", got)
+		}
+	})
+}
+
+// TestSlowNeighbours: a backlog shrinks to the present bindings.
+func TestSlowNeighbours(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		k.delay = 2 * time.Second
+		n.miss("192.0.2.9")
+		synctest.Wait() // Update sleeps
+		for i := range 100 {
+			l.stranger(fmt.Sprintf("02:00:00:00:01:%02x", i)).answer(n, "192.0.2.9")
+		}
+		n.miss("192.0.2.10")
+		time.Sleep(4500 * time.Millisecond)
+		k.expect(t, "after two updates", "192.0.2.9 pending", "192.0.2.9 valid 02:00:00:00:01:63", "192.0.2.10 pending")
+	})
+}
+
+// TestDemandOfNobody: what no neighbour can have makes no entry.
+func TestDemandOfNobody(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		for _, address := range []string{"0.0.0.0", "255.255.255.255", "192.0.2.255", "224.0.0.1", "192.0.2.1", "2001:db8::1"} {
+			n.miss(address)
+		}
+		k.expect(t, "nothing")
+		if all := n.Entries(); len(all) != 1 || n.Stats().TxRequests != 0 {
+			t.Errorf("entries %+v, %d requests", all, n.Stats().TxRequests)
+		}
+	})
+}
+
+// TestDemandAnywhere: the IP side has chosen the interface, whatever the address;
+// the sender is its preference if that is an own address.
+func TestDemandAnywhere(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, _ := l.taken(func(c *host.InterfaceConfig) {
+			c.Addresses = append(c.Addresses, host.Address{Prefix: prefix("198.51.100.1/24")})
+		})
+		for _, tt := range []struct{ target, source, want string }{
+			{"192.0.2.9", "", "192.0.2.1"},
+			{"198.51.100.9", "", "198.51.100.1"},
+			{"203.0.113.9", "", "192.0.2.1"},
+			{"203.0.113.10", "198.51.100.1", "198.51.100.1"},
+			{"203.0.113.11", "10.9.9.9", "192.0.2.1"}, // not ours
+		} {
+			l.forget()
+			m := host.Miss{IP: ip(tt.target)}
+			if tt.source != "" {
+				m.Source = ip(tt.source)
+			}
+			n.ifc.Demand([]host.Miss{m})
+			sent := l.from(n)
+			if len(sent) != 1 || sent[0].arp.SenderIP != ip(tt.want) || !sent[0].arp.TargetHW.IsZero() || !sent[0].to.IsBroadcast() {
+				t.Errorf("%s by %q: sent %+v, want a request from %s", tt.target, tt.source, sent, tt.want)
+			}
+		}
+	})
+}
+
+// TestLinkRestoresBindings: what the kernel flushes with the carrier is told
+// again, the administrator's entries and nothing else.
+func TestLinkRestoresBindings(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		l.host(macPeer, "192.0.2.2/24")
+		n.miss("192.0.2.2")
+		if _, err := n.Set(admin("192.0.2.9", macThird)); err != nil {
+			t.Fatal(err)
+		}
+		k.take()
+		n.ifc.SetRunning(false)
+		k.expect(t, "down", "192.0.2.2 gone")
+		n.ifc.SetRunning(true)
+		k.expect(t, "up", "192.0.2.9 fixed "+macThird)
+		if err := n.ifc.SetMAC(lladdr.MustParse("02:00:00:00:00:aa")); err != nil {
+			t.Fatal(err)
+		}
+		k.expect(t, "another address", "192.0.2.9 fixed "+macThird)
+		if got := n.ifc.Bindings(); len(got) != 1 || got[0].State != host.Fixed {
+			t.Errorf("bindings %+v", got)
+		}
+		if err := n.ifc.Detach(); err != nil {
+			t.Error(err)
+		}
+		k.expect(t, "detached", "192.0.2.9 gone")
+	})
+}
+
+// TestMissEvents has one event for each miss.
+func TestMissEvents(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, _ := l.taken()
+		n.miss("192.0.2.9")
+		n.miss("192.0.2.9")
+		if got := n.count(event.Missed); got != 2 {
+			t.Errorf("%d events missed, want 2", got)
+		}
+	})
+}
