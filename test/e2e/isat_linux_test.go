@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/isat-project/isat/api"
+)
+
+// ISAT is a daemon on a host.
+type ISAT struct {
+	*Process
+	Host *Host
+	API  *api.Client
+
+	t      testing.TB
+	dir    string
+	wires  map[string]*Capture
+	ending sync.Once
+	killed bool
+}
+
+// standard is the configuration of most tests.
+const standard = `
+[[interface]]
+name = "e0"
+dad = false
+`
+
+// StartISAT starts a daemon on the host and waits until it has taken over what
+// the configuration names. The harness adds the table [daemon]. At the end of the
+// test the daemon is ended and must exit with status 0 without a word of the race
+// detector, and tshark must find every ARP frame sound that left the Ethernet
+// interfaces that were there at the start.
+func StartISAT(t testing.TB, h *Host, config string) *ISAT {
+	t.Helper()
+	need(t, "tshark")
+	// Not t.TempDir: the path of a Unix socket has room for 107 bytes.
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return startISAT(t, h, dir, config)
+}
+
+// Restart starts another daemon with the directories of d, which has ended.
+func (d *ISAT) Restart(config string) *ISAT {
+	d.t.Helper()
+	<-d.Done()
+	return startISAT(d.t, d.Host, d.dir, config)
+}
+
+func startISAT(t testing.TB, h *Host, dir, config string) *ISAT {
+	t.Helper()
+	d := &ISAT{Host: h, t: t, dir: dir, wires: make(map[string]*Capture)}
+	d.WriteConfig(config)
+	for _, ifname := range h.ethernets() {
+		d.wires[ifname] = h.Capture(ifname)
+	}
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.path("notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(d.path("notify"))
+	defer notify.Close()
+
+	cmd := exec.Command(program(t), "--socket", d.path("sock"), "run", "--config", d.path("toml"))
+	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+d.path("notify"), "GORACE=halt_on_error=0")
+	d.Process = h.start(cmd)
+	d.API = api.NewClient(d.path("sock"))
+	t.Cleanup(d.close)
+	d.awaitReady(notify)
+	return d
+}
+
+func (d *ISAT) path(name string) string { return filepath.Join(d.dir, name) }
+
+// WriteConfig writes the file that the daemon reads again at [api.Client.Reload].
+func (d *ISAT) WriteConfig(config string) {
+	d.t.Helper()
+	daemon := fmt.Sprintf("[daemon]\nsocket = %q\nruntime-dir = %q\nstate-dir = %q\n", d.path("sock"), d.path("run"), d.path("state"))
+	if err := os.WriteFile(d.path("toml"), []byte(daemon+config), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// ethernets returns the names of the interfaces that are up and have a MAC.
+func (h *Host) ethernets() []string {
+	h.t.Helper()
+	var names []string
+	if err := h.NS.Do(func() error {
+		all, err := net.Interfaces()
+		for _, i := range all {
+			if len(i.HardwareAddr) == 6 && i.Flags&net.FlagUp != 0 {
+				names = append(names, i.Name)
+			}
+		}
+		return err
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+	return names
+}
+
+// awaitReady waits for READY=1 of sd_notify(3).
+func (d *ISAT) awaitReady(notify *net.UnixConn) {
+	d.t.Helper()
+	go func() {
+		<-d.Done()
+		notify.SetReadDeadline(time.Now())
+	}()
+	notify.SetReadDeadline(time.Now().Add(2 * patience))
+	var b [4096]byte
+	for {
+		n, err := notify.Read(b[:])
+		if err != nil {
+			d.t.Fatalf("the daemon did not say that it is ready: %v\n%s", err, d.Output())
+		}
+		if strings.Contains(string(b[:n]), "READY=1") {
+			return
+		}
+	}
+}
+
+// Stop ends the daemon as an operator does and checks how it ended.
+func (d *ISAT) Stop() {
+	d.t.Helper()
+	d.ending.Do(func() {
+		d.t.Helper()
+		code := d.End(d.t, syscall.SIGTERM)
+		if !d.killed && code != 0 {
+			d.t.Errorf("isat ended with exit status %d\n%s", code, d.Output())
+		}
+		if strings.Contains(d.Output(), "DATA RACE") {
+			d.t.Errorf("the race detector found something\n%s", d.Output())
+		}
+		d.API.Close()
+		for _, c := range d.wires {
+			c.CheckSent()
+		}
+	})
+}
+
+// Kill is SIGKILL. The daemon has ended when it returns.
+func (d *ISAT) Kill() {
+	d.t.Helper()
+	d.killed = true
+	d.End(d.t, syscall.SIGKILL)
+}
+
+func (d *ISAT) close() {
+	d.Stop()
+	if d.t.Failed() {
+		d.t.Logf("isat wrote:\n%s", d.Output())
+	}
+}
+
+// Wire returns the capture of what passes an interface since the start.
+func (d *ISAT) Wire(ifname string) *Capture {
+	d.t.Helper()
+	c := d.wires[ifname]
+	if c == nil {
+		d.t.Fatalf("there is no capture of %s", ifname)
+	}
+	return c
+}
+
+// Tool runs a command of isat, such as "arp", "-an", against the daemon.
+func (d *ISAT) Tool(args ...string) Result {
+	d.t.Helper()
+	return d.Host.Run(append([]string{program(d.t), "--socket", d.path("sock")}, args...)...)
+}
+
+// Stats returns the counters of the whole daemon.
+func (d *ISAT) Stats() api.Counters {
+	d.t.Helper()
+	s, err := d.API.Stats(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return s.Counters
+}
+
+// Entry returns the entry that isat has of an address on an interface.
+func (d *ISAT) Entry(ifname, ip string) (api.Entry, bool) {
+	d.t.Helper()
+	all, err := d.API.Entries(d.t.Context(), api.EntryFilter{Interface: ifname, IP: netip.MustParseAddr(ip)})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if len(all) == 0 {
+		return api.Entry{}, false
+	}
+	return all[0], true
+}
+
+// Said returns how often the daemon wrote a line.
+func (d *ISAT) Said(line string) (n int) {
+	for l := range strings.Lines(d.Output()) {
+		if strings.TrimSuffix(l, "\n") == line {
+			n++
+		}
+	}
+	return n
+}
+
+// Neighbour is an entry of the kernel's neighbour table as `ip -json neigh` has
+// it.
+type Neighbour struct {
+	IP       string   `json:"dst"`
+	Dev      string   `json:"dev"`
+	MAC      string   `json:"lladdr"`
+	State    []string `json:"state"`
+	Protocol string   `json:"protocol"`
+}
+
+// Neighbours returns the kernel's entries of an interface, by iproute2.
+func (h *Host) Neighbours(ifname string) []Neighbour {
+	h.t.Helper()
+	var all []Neighbour
+	if err := json.Unmarshal([]byte(h.Must("ip", "-json", "neigh", "show", "nud", "all", "dev", ifname)), &all); err != nil {
+		h.t.Fatal(err)
+	}
+	return all
+}
+
+// Neighbour returns the kernel's entry of an address on an interface.
+func (h *Host) Neighbour(ifname, ip string) (Neighbour, bool) {
+	h.t.Helper()
+	for _, n := range h.Neighbours(ifname) {
+		if n.IP == ip {
+			return n, true
+		}
+	}
+	return Neighbour{}, false
+}

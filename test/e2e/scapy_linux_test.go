@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/isat-project/isat/internal/testns"
+)
+
+// python is Debian's, which has python3-scapy; the first in PATH may be another.
+const python = "/usr/bin/python3"
+
+// scapyProgram reads an expression a line and writes the bytes of the frame it
+// makes as hexadecimal digits.
+const scapyProgram = `
+import sys
+from scapy.layers.l2 import ARP, Dot1Q, Dot3, Ether, LLC, SNAP
+from scapy.packet import Padding, Raw
+for line in sys.stdin:
+    print(bytes(eval(line)).hex())
+`
+
+// scapy makes frames of Python expressions such as Ether(...)/ARP(...). One
+// process makes all: starting it takes most of the time.
+func scapy(t testing.TB, expressions ...string) [][]byte {
+	t.Helper()
+	if _, err := os.Stat(python); err != nil {
+		testns.Missing(t, "there is no %s: %v", python, err)
+	}
+	if out, err := exec.Command(python, "-c", "import scapy").CombinedOutput(); err != nil {
+		testns.Missing(t, "there is no scapy: %v\n%s", err, out)
+	}
+	var stderr strings.Builder
+	cmd := exec.Command(python, "-c", scapyProgram)
+	cmd.Stdin = strings.NewReader(strings.Join(expressions, "\n") + "\n")
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	lines := strings.Fields(string(out))
+	if err != nil || len(lines) != len(expressions) {
+		t.Fatalf("scapy made %d of %d frames: %v\n%s", len(lines), len(expressions), err, &stderr)
+	}
+	var frames [][]byte
+	for _, line := range lines {
+		frame, err := hex.DecodeString(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		frames = append(frames, frame)
+	}
+	return frames
+}
