@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/route"
 )
@@ -48,21 +49,42 @@ func (l *localAddresses) has(ip netip.Addr) (local, hostScope bool) {
 	return false, false
 }
 
-// SetLinkAddresses tells the host the link-layer addresses of all interfaces of
-// the machine: what they send is never a foreign claim.
-func (h *Host) SetLinkAddresses(macs []lladdr.Addr) {
-	m := make(map[lladdr.Addr]bool, len(macs))
-	for _, mac := range macs {
-		m[mac] = true
+// Sibling is an interface of the machine, attached or not.
+type Sibling struct {
+	Name string
+	MAC  lladdr.Addr
+	// Answers says that somebody else than this host does ARP on it, and answers
+	// there for all addresses of the machine: Linux with arp_ignore 0.
+	Answers bool
+}
+
+// SetSiblings tells the host the interfaces of the machine: what they send is
+// never a foreign claim. One that Answers and is heard on an interface of the
+// host answers the same requests as the host; that is reported, once.
+func (h *Host) SetSiblings(siblings []Sibling) {
+	m := make(map[lladdr.Addr]Sibling, len(siblings))
+	for _, s := range siblings {
+		m[s.MAC] = s
 	}
 	h.mu.Lock()
 	defer h.unlock()
-	h.linkAddrs = m
+	h.siblings = m
+}
+
+// heardSelf reports a sibling that answers on the same network.
+func (h *Host) heardSelf(ifc *Interface, mac lladdr.Addr) {
+	s := h.siblings[mac]
+	if mac == ifc.mac || !s.Answers || ifc.heard[mac] {
+		return
+	}
+	ifc.heard[mac] = true
+	h.record(event.Event{Type: event.WrongInterface, Interface: ifc.name, MAC: mac, Severity: event.Warning,
+		Message: fmt.Sprintf("isat: %s is on the same network as %s and the kernel answers there for all addresses of this host: take it over too, or set net.ipv4.conf.%s.arp_ignore to 1", s.Name, ifc.name, s.Name)})
 }
 
 // isSelf reports whether a link-layer address is one of this machine.
 func (h *Host) isSelf(ifc *Interface, mac lladdr.Addr) bool {
-	if mac == ifc.mac || h.linkAddrs[mac] {
+	if _, ok := h.siblings[mac]; ok || mac == ifc.mac {
 		return true
 	}
 	for _, other := range h.interfaces {

@@ -41,12 +41,13 @@ type Host struct {
 	uses           chan entryKey // entries in Verify that a lookup has used
 	outlets        atomic.Pointer[outlets]
 
-	pings chan chan struct{} // see Ping
+	pingTimers     chan struct{} // see Ping
+	pingNeighbours chan struct{} // see Ping
 
 	mu         sync.Mutex
 	interfaces []*Interface // in the order of Attach
 	local      localAddresses
-	linkAddrs  map[lladdr.Addr]bool // of all interfaces of the machine: "self"
+	siblings   map[lladdr.Addr]Sibling // by address; the machine's interfaces: "self"
 	timers     *deadline.Queue[timed]
 	armed      time.Time    // when Run will look at the timers
 	sending    []*Interface // those with frames to send
@@ -82,8 +83,8 @@ func New(c Config) *Host {
 		wakeTimers:     make(chan struct{}, 1),
 		wakeNeighbours: make(chan struct{}, 1),
 		uses:           make(chan entryKey, 256),
-		linkAddrs:      make(map[lladdr.Addr]bool),
-		pings:          make(chan chan struct{}),
+		pingTimers:     make(chan struct{}),
+		pingNeighbours: make(chan struct{}),
 		timers:         deadline.New[timed](time.Now()),
 	}
 	h.routes = route.New(h.routeChanged)
@@ -193,32 +194,27 @@ func (h *Host) byIndex(index int) *Interface {
 }
 
 // Ping returns nil when the goroutines of [Host.Run] have shown that they make
-// progress: that of the timers has had the lock, and that of the bindings is not
-// busy with an update that does not end. Otherwise it returns the error of ctx.
+// progress: that of the timers, which needs the lock for it, and that of the
+// bindings, which is not busy with an update that does not end. Otherwise it
+// returns the error of ctx.
 func (h *Host) Ping(ctx context.Context) error {
-	loops := 1
+	loops := []chan struct{}{h.pingTimers}
 	if h.neighbours != nil {
-		loops = 2
+		loops = append(loops, h.pingNeighbours)
 	}
-	for range loops {
-		// Each loop takes one: while it is answering it is not receiving.
-		done := make(chan struct{})
+	for _, loop := range loops {
 		select {
-		case h.pings <- done:
+		case loop <- struct{}{}:
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for the host: %w", ctx.Err())
 		}
-		defer close(done)
 	}
 	return nil
 }
 
-// pong answers a Ping: the loop shows that it gets the lock.
-func (h *Host) pong(ctx context.Context, done chan struct{}) {
+// pong is what a loop does when it is pinged: a lock that is never given back
+// keeps it from taking the next one.
+func (h *Host) pong() {
 	h.mu.Lock()
 	h.unlock()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
 }

@@ -130,6 +130,7 @@ func sameMedium(medium, packet arp.HardwareType) bool {
 func (h *Host) checkSender(now time.Time, ifc *Interface, p arp.Packet) (Drop, bool) {
 	switch {
 	case h.isSelf(ifc, p.SenderHW):
+		h.heardSelf(ifc, p.SenderHW)
 		return DropSelf, false
 	case p.SenderHW.IsBroadcast():
 		h.diagnose(now, ifc, event.BroadcastSender, p.SenderIP, func() event.Event {

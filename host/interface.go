@@ -107,6 +107,7 @@ type Interface struct {
 	networks       []*route.Network[entry] // the cloning ones
 	dynamic        []*entry                // all but the permanent ones
 	announcements  map[netip.Addr]*announcement
+	heard          map[lladdr.Addr]bool // siblings that were reported
 	settings       *mib.Settings
 	limits         cache.Limits
 	useDelay       time.Duration
@@ -141,7 +142,7 @@ func (h *Host) Attach(c InterfaceConfig) (*Interface, error) {
 		closed: make(chan struct{}),
 		name:   c.Name, mac: c.MAC, mode: c.Mode, reply: c.Reply, dropGratuitous: c.DropGratuitous,
 		up: !c.Down, useDelay: c.UseDelay,
-		announcements: make(map[netip.Addr]*announcement),
+		announcements: make(map[netip.Addr]*announcement), heard: make(map[lladdr.Addr]bool),
 	}
 	h.readSettings(ifc)
 	if c.AnyTarget {

@@ -88,8 +88,8 @@ func (h *Host) runNeighbours(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case done := <-h.pings:
-			h.pong(ctx, done)
+		case <-h.pingNeighbours:
+			h.pong()
 			continue
 		case <-h.wakeNeighbours:
 		}

@@ -14,8 +14,8 @@ func (h *Host) runTimers(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case done := <-h.pings:
-			h.pong(ctx, done)
+		case <-h.pingTimers:
+			h.pong()
 			continue
 		case key := <-h.uses:
 			h.used(key)
