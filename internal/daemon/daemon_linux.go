@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"os/user"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -117,6 +119,11 @@ func rights(c config.Daemon) (httpapi.Rights, error) {
 
 // run starts the parts and stops them in the reverse order.
 func (d *Daemon) run(ctx context.Context) error {
+	// From here on SIGHUP does not end the process, which has things to put back.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
 	socket, err := httpapi.Listen(d.options.Socket)
 	if err != nil {
 		return err
@@ -153,7 +160,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	err = d.takeAll()
 	if err == nil {
 		d.ready()
-		take.Go(func() error { d.serveSignals(taking); return nil })
+		take.Go(func() error { d.serveReloads(taking, hup); return nil })
 		take.Go(func() error { d.watchdog(taking); return nil })
 	} else {
 		stopTaking()

@@ -2,20 +2,18 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"github.com/isat-project/isat/api"
 	"github.com/isat-project/isat/internal/config"
+	"github.com/isat-project/isat/internal/takeover"
 )
 
-// serveSignals reads the configuration again at each SIGHUP.
-func (d *Daemon) serveSignals(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+// serveReloads reads the configuration again at each signal.
+func (d *Daemon) serveReloads(ctx context.Context, hup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -25,7 +23,7 @@ func (d *Daemon) serveSignals(ctx context.Context) {
 		d.reloading()
 		result, err := d.Reload(ctx)
 		if err != nil {
-			d.log.Error("reloading: nothing changed", "error", err)
+			d.log.Error(err.Error())
 		} else if len(result.Changes) == 0 {
 			d.log.Info("reloaded: nothing is different")
 		}
@@ -37,30 +35,17 @@ func (d *Daemon) serveSignals(ctx context.Context) {
 }
 
 // Reload reads the configuration again and makes it the one in force. What did
-// not change is not disturbed. After an error in the file nothing has changed.
+// not change is not disturbed. A bad file, or an interface in it that cannot be
+// taken over, is an error and nothing has changed.
 func (d *Daemon) Reload(context.Context) (api.ReloadResult, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.options.ConfigPath == "" {
-		return api.ReloadResult{}, fmt.Errorf("reloading: the daemon was started without a configuration file: %w", syscall.EINVAL)
-	}
-	next, err := config.Load(d.options.ConfigPath)
+	next, err := d.next()
 	if err != nil {
-		return api.ReloadResult{}, fmt.Errorf("reloading: %w: %w", err, syscall.EINVAL)
+		return api.ReloadResult{}, fmt.Errorf("reloading, nothing is changed: %w", err)
 	}
-	kind := config.Kernel
-	if d.options.Observe {
-		kind = config.Observe
-	}
-	next = next.With(kind, d.options.Interfaces...)
 	changes := config.Diff(d.config, next)
-	if err := d.setTunables(d.config, next); err != nil {
-		return api.ReloadResult{}, fmt.Errorf("reloading: %w", err)
-	}
-	if err := d.release(d.config, next); err != nil {
-		return api.ReloadResult{}, fmt.Errorf("reloading: %w", err)
-	}
-	if err := d.apply(next); err != nil {
+	if err := d.replace(d.config, next); err != nil {
 		return api.ReloadResult{}, fmt.Errorf("reloading: %w", err)
 	}
 	d.config = next
@@ -68,6 +53,44 @@ func (d *Daemon) Reload(context.Context) (api.ReloadResult, error) {
 		changes = []string{}
 	}
 	return api.ReloadResult{Changes: changes}, nil
+}
+
+// next reads the configuration and finds out whether it can be carried out.
+func (d *Daemon) next() (config.Config, error) {
+	if d.options.ConfigPath == "" {
+		return config.Config{}, fmt.Errorf("the daemon was started without a configuration file: %w", syscall.EINVAL)
+	}
+	next, err := config.Load(d.options.ConfigPath)
+	if err != nil {
+		return config.Config{}, fmt.Errorf("%w: %w", err, syscall.EINVAL)
+	}
+	kind := config.Kernel
+	if d.options.Observe {
+		kind = config.Observe
+	}
+	next = next.With(kind, d.options.Interfaces...)
+	for _, i := range next.Interfaces {
+		if i.IsPattern() {
+			continue
+		}
+		spec, _ := d.spec(next, i.Name)
+		if err := d.takeover.Check(spec); err != nil && !errors.Is(err, takeover.ErrAbsent) {
+			return config.Config{}, err
+		}
+	}
+	return next, nil
+}
+
+// replace carries a configuration out in place of an older one.
+func (d *Daemon) replace(old, new config.Config) error {
+	if err := d.setTunables(old, new); err != nil {
+		return err
+	}
+	d.takeover.Reconfigure()
+	if err := d.release(old, new); err != nil {
+		return err
+	}
+	return d.apply(new)
 }
 
 // release hands back the interfaces that the new configuration does not want, or

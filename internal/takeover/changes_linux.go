@@ -12,7 +12,6 @@ import (
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/rtnl"
-	"github.com/isat-project/isat/lladdr"
 )
 
 // runChanges follows what happens to the machine until the socket is closed.
@@ -217,20 +216,21 @@ func (m *Manager) readopt(name string) {
 	delete(m.away, name)
 }
 
-// wants returns what is wanted of an interface. mu is held.
-func (m *Manager) wants(name string) (Spec, bool) {
-	if i := slices.IndexFunc(m.specs, func(s Spec) bool { return s.Name == name }); i >= 0 {
+// wants returns what is wanted of an interface. No pattern means the loopback
+// interface. mu is held.
+func (m *Manager) wants(l rtnl.Link) (Spec, bool) {
+	if i := slices.IndexFunc(m.specs, func(s Spec) bool { return s.Name == l.Name }); i >= 0 {
 		return m.specs[i], true
 	}
-	if m.match == nil || m.released[name] {
+	if m.match == nil || m.released[l.Name] || l.Flags&rtnl.LinkLoopback != 0 {
 		return Spec{}, false
 	}
-	return m.match(name)
+	return m.match(l.Name)
 }
 
 // appeared takes an interface over that was waited for. mu is held.
 func (m *Manager) appeared(l rtnl.Link) {
-	spec, ok := m.wants(l.Name)
+	spec, ok := m.wants(l)
 	if !ok {
 		return
 	}
@@ -244,6 +244,13 @@ func (m *Manager) appeared(l rtnl.Link) {
 			m.log.Error("taking over an interface that appeared", "interface", l.Name, "error", err)
 		}
 		m.failed[l.Name] = err
+		return
+	}
+	// It may have got its addresses and its carrier before anybody looked.
+	if t := m.get(l.Index); running(l) && !t.spec.Observe {
+		if err := t.ifc.Announce(); err != nil {
+			m.log.Warn("announcing the addresses of an interface that appeared", "interface", l.Name, "error", err)
+		}
 	}
 }
 
@@ -301,14 +308,31 @@ func (m *Manager) readMachine() error {
 	if err != nil {
 		return err
 	}
-	var macs []lladdr.Addr
+	all, err := rtnl.AllInetConf()
+	if err != nil {
+		return err
+	}
+	var siblings []host.Sibling
 	for _, l := range links {
 		if l.MAC.Len() == 6 && !l.MAC.IsZero() {
-			macs = append(macs, l.MAC)
+			siblings = append(siblings, host.Sibling{Name: l.Name, MAC: l.MAC, Answers: m.kernelAnswers(l, &all)})
 		}
 	}
-	m.host.SetLinkAddresses(macs)
+	m.host.SetSiblings(siblings)
 	return nil
+}
+
+// kernelAnswers reports whether the kernel's ARP on an interface answers for
+// addresses of others.
+func (m *Manager) kernelAnswers(l rtnl.Link, all *rtnl.InetConf) bool {
+	if m.get(l.Index) != nil || l.IPv4 == nil || !l.Up() || l.Flags&rtnl.LinkNoARP != 0 || l.Master != 0 {
+		return false
+	}
+	switch rtnl.EffectiveConf(rtnl.ConfARPIgnore, all, l.IPv4) {
+	case 1, 2, 8:
+		return false
+	}
+	return true
 }
 
 // confInterval is how often settings are read again of which the kernel sends no
@@ -318,6 +342,9 @@ const confInterval = 5 * time.Second
 // reread follows arp_ignore and its like, which change without a notification.
 // mu is held.
 func (m *Manager) reread() {
+	if err := m.readMachine(); err != nil {
+		m.log.Error("reading the machine's addresses", "error", err)
+	}
 	for _, t := range *m.taken.Load() {
 		l, err := m.conn.Link(t.index)
 		if err != nil {

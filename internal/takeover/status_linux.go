@@ -2,7 +2,9 @@ package takeover
 
 import (
 	"cmp"
+	"errors"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/isat-project/isat/host"
@@ -73,8 +75,9 @@ func (m *Manager) Guard() (guard.Counters, error) {
 
 // Match makes the manager take over interfaces that appear from now on and for
 // which match gives a spec, beside those that [Manager.Take] was called for.
-// Interfaces that exist are taken over now; the first error ends that. match
-// must not call the manager.
+// Interfaces that exist are taken over now. One that cannot be is left alone with
+// a line in the log, because a pattern means those that can; any other error ends
+// that. match must not call the manager.
 func (m *Manager) Match(match func(name string) (Spec, bool)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -88,14 +91,19 @@ func (m *Manager) Match(match func(name string) (Spec, bool)) error {
 		if m.get(l.Index) != nil {
 			continue
 		}
-		spec, ok := match(l.Name)
+		spec, ok := m.wants(l)
 		if !ok {
 			continue
 		}
-		if err := m.take(spec, l); err != nil {
-			m.failed[l.Name] = err
+		err := m.take(spec, l)
+		if err == nil {
+			continue
+		}
+		m.failed[l.Name] = err
+		if !errors.Is(err, syscall.EOPNOTSUPP) {
 			return takeError(l.Name, err)
 		}
+		m.log.Warn("leaving an interface alone that the configuration matches", "interface", l.Name, "reason", err)
 	}
 	return nil
 }

@@ -76,6 +76,27 @@ func (m *Manager) Take(spec Spec) error {
 	return nil
 }
 
+// Check returns the error that [Manager.Take] would return, EALREADY aside, and
+// changes nothing.
+func (m *Manager) Check(spec Spec) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l, err := m.conn.LinkByName(spec.Name)
+	if rtnl.IsNotExist(err) {
+		err = ErrAbsent
+	}
+	if err == nil {
+		err = m.eligible(spec, l)
+	}
+	if err == nil {
+		_, err = m.honour(spec, l)
+	}
+	if err != nil {
+		return takeError(spec.Name, err)
+	}
+	return nil
+}
+
 func takeError(name string, err error) error { return fmt.Errorf("taking %s over: %w", name, err) }
 
 // Await makes the manager take an interface over as soon as it appears.
@@ -136,6 +157,9 @@ func (m *Manager) take(spec Spec, l rtnl.Link) (err error) {
 	undo = append(undo, t.ifc.Detach)
 	m.put(l.Index, t)
 	undo = append(undo, func() error { m.put(l.Index, nil); return nil })
+	if err := m.readMachine(); err != nil {
+		return err
+	}
 	if spec.Observe {
 		m.report(event.TakenOver, l.Name, "isat: watching "+l.Name)
 		return nil
