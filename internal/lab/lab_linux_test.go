@@ -48,7 +48,7 @@ func TestKernelPasses(t *testing.T) {
 // that can be had.
 func TestDaemon(t *testing.T) {
 	t.Parallel()
-	testns.Require(t)
+	requireLab(t)
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +63,7 @@ func TestDaemon(t *testing.T) {
 // TestRecording plays a scenario and reads its frames back.
 func TestRecording(t *testing.T) {
 	t.Parallel()
-	testns.Require(t)
+	requireLab(t)
 	dir := t.TempDir()
 	stdout, stderr, ok := runLab(t, nil, "--once", "--pcap", dir, "resolve")
 	if !ok {

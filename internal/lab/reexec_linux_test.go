@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/isat-project/isat/internal/testns"
 )
 
@@ -72,6 +74,25 @@ func wantNothingLeft(t *testing.T, dir string) {
 	}
 }
 
+// requireLab ends the test where the lab cannot have namespaces of its own. Those
+// of the test itself, as testns.Require wants them, are not needed.
+func requireLab(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		testns.Require(t)
+		return
+	}
+	cmd := exec.Command("/bin/true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
+	}
+	if err := cmd.Run(); err != nil {
+		testns.Missing(t, "no user namespace can be made here: %v", err)
+	}
+}
+
 // users are the two kinds of people that use the lab.
 func users(t *testing.T) map[string]*syscall.SysProcAttr {
 	t.Helper()
@@ -96,7 +117,7 @@ func ordinaryUser() *syscall.SysProcAttr {
 // itself, without root and with, and reads the JSON.
 func TestRunAgain(t *testing.T) {
 	t.Parallel()
-	testns.Require(t)
+	requireLab(t)
 	for name, user := range users(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,7 +146,7 @@ func TestRunAgain(t *testing.T) {
 // TestRunAgainFails shows that a failure inside is one outside.
 func TestRunAgainFails(t *testing.T) {
 	t.Parallel()
-	testns.Require(t)
+	requireLab(t)
 	stdout, stderr, ok := runLab(t, nil, "--once", "age")
 	if ok || !strings.Contains(stdout, "FAIL  setting max_age: the kernel has no such limit") || stderr != "" {
 		t.Errorf("ok %v, want a failure\n%s%s", ok, stdout, stderr)
@@ -135,7 +156,7 @@ func TestRunAgainFails(t *testing.T) {
 // TestEndsInTheMiddle ends a run with a daemon and pings under way.
 func TestEndsInTheMiddle(t *testing.T) {
 	t.Parallel()
-	testns.Require(t)
+	requireLab(t)
 	cmd, out, errs, temp := labCommand(t, ordinaryUser(), "--once", "crash", "hang")
 	r := startWithPipe(t, cmd)
 	waitFor(t, r, out, "pings alice ten times a second")
@@ -172,7 +193,7 @@ func startWithPipe(t *testing.T, cmd *exec.Cmd) *os.File {
 // TestStaysUpUntilSignal keeps the lab up and ends it as Ctrl-C and kill(1) do.
 func TestStaysUpUntilSignal(t *testing.T) {
 	t.Parallel()
-	testns.Require(t)
+	requireLab(t)
 	for name, user := range users(t) {
 		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 			t.Run(name+"/"+s.String(), func(t *testing.T) {
