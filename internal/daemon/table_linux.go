@@ -68,6 +68,7 @@ func (d *Daemon) SetEntry(_ context.Context, e api.SetEntry) (api.Entry, bool, e
 	if err != nil {
 		return api.Entry{}, false, err
 	}
+	d.takeover.Administered()
 	for _, now := range d.entries(e.Interface, e.IP) {
 		if now.MAC == api.MAC(mac.String()) {
 			return now, created, nil
@@ -85,6 +86,7 @@ func (d *Daemon) DeleteEntry(_ context.Context, ip netip.Addr, ifname string, pu
 	if err := d.host.Delete(ifname, ip); err != nil {
 		return nil, err
 	}
+	d.takeover.Administered()
 	return gone, nil
 }
 
@@ -100,6 +102,7 @@ func (d *Daemon) DeleteEntries(_ context.Context, ifname string) ([]api.Entry, e
 	for _, e := range d.host.Flush(ifname) {
 		gone = append(gone, entry(e, now))
 	}
+	d.takeover.Administered()
 	return gone, nil
 }
 

@@ -127,6 +127,7 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr, kernel bool) {
 	delete(t.foreign, ip)
 	t.mu.Unlock()
 	t.ifc.Forget(ip)
+	m.Administered()
 }
 
 // linkChanged follows a change of an interface. mu is held.
@@ -204,16 +205,6 @@ func (m *Manager) administered(name string) []host.Change {
 		}
 	}
 	return all
-}
-
-// readopt sets again what an administrator had set on an interface that was away.
-func (m *Manager) readopt(name string) {
-	for _, c := range m.away[name] {
-		if _, err := m.host.Set(c); err != nil {
-			m.log.Warn("an entry of the interface that returned is not set again", "interface", name, "ip", c.IP, "error", err)
-		}
-	}
-	delete(m.away, name)
 }
 
 // wants returns what is wanted of an interface. No pattern means the loopback

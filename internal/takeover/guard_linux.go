@@ -47,6 +47,9 @@ func (m *Manager) runGuard(ctx context.Context) error {
 			conf = time.Now()
 			m.reread()
 		}
+		if kept := m.keep(); kept != nil {
+			m.log.Error("writing down what was set by hand", "error", kept)
+		}
 		m.mu.Unlock()
 		if err != nil {
 			return err

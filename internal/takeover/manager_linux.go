@@ -35,7 +35,10 @@ type Manager struct {
 	log   *slog.Logger
 	lock  *instance.Lock
 	store *record.Store
-	host  *host.Host
+	// entries has what was set by hand; unkept says that this has changed since.
+	entries *record.Entries
+	unkept  atomic.Bool
+	host    *host.Host
 
 	conn    *rtnl.Conn // for questions and settings
 	writer  *rtnl.Conn // for neighbours: Update's alone
@@ -93,6 +96,9 @@ func Open(o Options) (m *Manager, err error) {
 		return nil, err
 	}
 	if m.store, err = record.Open(o.RuntimeDir, here); err != nil {
+		return nil, err
+	}
+	if m.entries, err = record.OpenEntries(o.RuntimeDir, here); err != nil {
 		return nil, err
 	}
 	if m.conn, err = rtnl.Dial(rtnl.Config{}); err != nil {

@@ -183,7 +183,9 @@ func (m *Manager) take(spec Spec, l rtnl.Link) (err error) {
 		return err
 	}
 	delete(m.failed, l.Name)
-	m.readopt(l.Name)
+	if err := m.readopt(l.Name); err != nil {
+		m.log.Warn("reading what was set by hand before", "error", err)
+	}
 	if err := m.settle(); err != nil {
 		m.log.Warn("an entry of the configuration is not set", "error", err)
 	}
@@ -210,7 +212,7 @@ func (m *Manager) Release(name string) error {
 		}
 		return fmt.Errorf("handing %s back: it is not taken over: %w", name, syscall.ENXIO)
 	}
-	if err := m.handBack(t); err != nil {
+	if err := errors.Join(m.keep(), m.handBack(t)); err != nil {
 		return fmt.Errorf("handing %s back: %w", name, err)
 	}
 	return nil
@@ -236,7 +238,7 @@ func (m *Manager) handBack(t *taken) error {
 func (m *Manager) handBackAll() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var errs []error
+	errs := []error{m.keep()}
 	for _, t := range *m.taken.Load() {
 		if err := m.handBack(t); err != nil {
 			errs = append(errs, fmt.Errorf("handing %s back: %w", t.Name(), err))

@@ -1,0 +1,106 @@
+package takeover
+
+import (
+	"slices"
+	"time"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/record"
+)
+
+// Administered tells the manager that entries were set or deleted by hand. They
+// are written down soon, so that they are there again when isat is started the
+// next time in this boot (DESIGN section 4, Records). After a SIGKILL the kernel
+// still has them.
+func (m *Manager) Administered() { m.unkept.Store(true) }
+
+// keep writes down what was set by hand, if that has changed: neither what the
+// configuration sets nor what others have put into the kernel, which stays there.
+// mu is held.
+func (m *Manager) keep() error {
+	if !m.unkept.Swap(false) {
+		return nil
+	}
+	kept, err := m.entries.Load()
+	if err != nil {
+		return err
+	}
+	// Of an interface that is not here at the moment everything stays.
+	kept = slices.DeleteFunc(kept, func(e record.Entry) bool { return m.byName(e.Interface) != nil })
+	for _, e := range m.host.Entries() {
+		if e.Origin == host.Administrator && !e.Own && e.MAC.IsValid() && !m.isForeign(e) && !m.isStanding(e) {
+			kept = append(kept, record.Entry{Interface: e.Interface, IP: e.IP, MAC: e.MAC, Expires: e.Expires.Round(0).UTC()})
+		}
+	}
+	return m.entries.Save(kept)
+}
+
+// isForeign reports whether somebody else has put an entry into the kernel.
+func (m *Manager) isForeign(e host.Entry) bool {
+	t := m.get(e.Index)
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	mac, ok := t.foreign[e.IP]
+	return ok && mac == e.MAC
+}
+
+// isStanding reports whether an entry is the configuration's. mu is held.
+func (m *Manager) isStanding(e host.Entry) bool {
+	return slices.ContainsFunc(m.standing, func(s standing) bool {
+		return s.set && s.IP == e.IP && s.MAC == e.MAC && (s.Interface == "" || s.Interface == e.Interface)
+	})
+}
+
+// kept returns what was set by hand on an interface when isat ran before.
+func (m *Manager) kept(name string) ([]host.Change, error) {
+	entries, err := m.entries.Load()
+	if err != nil {
+		return nil, err
+	}
+	maxAge := m.host.MIB().Settings(name).MaxAge
+	var all []host.Change
+	for _, e := range entries {
+		if e.Interface != name {
+			continue
+		}
+		c := host.Change{Interface: name, IP: e.IP, MAC: e.MAC, Origin: host.Administrator, Temporary: !e.Expires.IsZero()}
+		if c.Temporary {
+			left := time.Until(e.Expires)
+			if left <= 0 {
+				continue
+			}
+			c.Age = max(0, maxAge-left)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// readopt sets again what was set by hand on an interface that was away, or before
+// isat was started. mu is held.
+func (m *Manager) readopt(name string) error {
+	kept, err := m.kept(name)
+	if err != nil {
+		return err
+	}
+	for _, c := range append(kept, m.away[name]...) {
+		if m.has(c) {
+			continue
+		}
+		if _, err := m.host.Set(c); err != nil {
+			m.log.Warn("an entry that was set by hand is not set again", "interface", name, "ip", c.IP, "error", err)
+		}
+	}
+	delete(m.away, name)
+	return nil
+}
+
+// has reports whether the host has an entry as a change would make it.
+func (m *Manager) has(c host.Change) bool {
+	return slices.ContainsFunc(m.host.Entry(c.IP), func(e host.Entry) bool {
+		return e.Interface == c.Interface && e.MAC == c.MAC && e.Origin == c.Origin
+	})
+}
