@@ -3,6 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/isat-project/isat/internal/lab"
 )
 
 type labCommand struct {
@@ -10,7 +14,7 @@ type labCommand struct {
 	JSON      bool     `name:"json" help:"Tell the story as JSON, one object a line."`
 	Require   string   `help:"With 'all', a scenario that this machine forbids is a failure." enum:",all" default:"" placeholder:"all"`
 	Pcap      string   `help:"Record what each scenario sends to DIR/SCENARIO.pcap." placeholder:"DIR"`
-	Scenarios []string `arg:"" optional:"" name:"SCENARIO" help:"Scenarios to play; all of them if none is named."`
+	Scenarios []string `arg:"" optional:"" name:"SCENARIO" help:"Scenarios to play: ${scenarios}. With --once all of them if none is named."`
 }
 
 func (labCommand) Help() string {
@@ -27,6 +31,11 @@ Examples:
 func (c labCommand) Run(ctx context.Context, a *app) error {
 	if a.programs.Lab == nil {
 		return needsLinux("starting the lab")
+	}
+	for _, name := range c.Scenarios {
+		if !slices.Contains(lab.Names(), name) {
+			return usageError{fmt.Errorf("there is no scenario %q; there are %s", name, strings.Join(lab.Names(), ", "))}
+		}
 	}
 	ok, err := a.programs.Lab(ctx, LabOptions{
 		Once: c.Once, JSON: c.JSON, RequireAll: c.Require == "all", Scenarios: c.Scenarios, Pcap: c.Pcap,

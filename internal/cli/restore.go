@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/isat-project/isat/internal/config"
+	"github.com/isat-project/isat/internal/lab"
 )
 
 type restoreCommand struct {
@@ -32,5 +34,7 @@ func (c restoreCommand) Run(ctx context.Context, a *app) error {
 
 // vars are the defaults that help texts show.
 func vars() map[string]string {
-	return map[string]string{"config": config.Path, "runtimedir": config.Default().Daemon.RuntimeDir}
+	return map[string]string{
+		"config": config.Path, "runtimedir": config.Default().Daemon.RuntimeDir, "scenarios": strings.Join(lab.Names(), ", "),
+	}
 }
