@@ -112,25 +112,23 @@ func (d *Daemon) Routes(context.Context) ([]api.Route, error) {
 
 // Stats implements the API.
 func (d *Daemon) Stats(context.Context) (api.Stats, error) {
-	stats := api.Stats{Counters: counters(d.host.Stats(), packet.Stats{}), Interfaces: []api.InterfaceStats{}}
+	interfaces := []api.InterfaceStats{}
+	var ports packet.Stats // of the present ones: the counters of a port end with it
 	for _, s := range d.takeover.Status() {
 		if s.Host == nil {
 			continue
 		}
-		c := counters(s.Host.Stats(), s.Port)
-		stats.Interfaces = append(stats.Interfaces, api.InterfaceStats{Interface: s.Name, Counters: c})
-		for _, reason := range portReasons {
-			stats.Drops[reason] += c.Drops[reason]
-		}
+		interfaces = append(interfaces, api.InterfaceStats{Interface: s.Name, Counters: counters(s.Host.Stats(), s.Port)})
+		ports.Overflow += s.Port.Overflow
+		ports.Tagged += s.Port.Tagged
+		ports.OtherHost += s.Port.OtherHost
+		ports.Truncated += s.Port.Truncated
 	}
-	return stats, nil
+	return api.Stats{Counters: counters(d.host.Stats(), ports), Interfaces: interfaces}, nil
 }
 
-// portReasons are the reasons for which a port drops frames before the host sees
-// them; their counters end with the port.
-var portReasons = []string{"overflow", "tagged", "other_host", "truncated"}
-
-// counters returns the statistics of the host, or of an interface and its port.
+// counters returns the statistics of the host and its ports, or of an interface
+// and its port. What a port drops the host does not see.
 func counters(s host.Stats, port packet.Stats) api.Counters {
 	c := api.Counters{
 		TxRequests: s.TxRequests, TxReplies: s.TxReplies, TxErrors: s.TxErrors, RxRequests: s.RxRequests, RxReplies: s.RxReplies,
@@ -140,7 +138,7 @@ func counters(s host.Stats, port packet.Stats) api.Counters {
 		},
 	}
 	for _, r := range host.Drops() {
-		c.Drops[r.String()] = s.Drops[r]
+		c.Drops[r.String()] += s.Drops[r] // "other_host": the port sees most of them, the host the rest
 	}
 	return c
 }
