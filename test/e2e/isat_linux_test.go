@@ -68,12 +68,12 @@ func startISAT(t testing.TB, h *Host, dir, config string) *ISAT {
 	for _, ifname := range h.ethernets() {
 		d.wires[ifname] = h.Capture(ifname)
 	}
+	os.Remove(d.path("notify")) // of the daemon before
 	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.path("notify"), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(d.path("notify"))
-	defer notify.Close()
+	t.Cleanup(func() { notify.Close() })
 
 	cmd := exec.Command(program(t), "--socket", d.path("sock"), "run", "--config", d.path("toml"))
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+d.path("notify"), "GORACE=halt_on_error=0")
@@ -116,21 +116,19 @@ func (h *Host) ethernets() []string {
 // awaitReady waits for READY=1 of sd_notify(3).
 func (d *ISAT) awaitReady(notify *net.UnixConn) {
 	d.t.Helper()
-	go func() {
-		<-d.Done()
-		notify.SetReadDeadline(time.Now())
-	}()
-	notify.SetReadDeadline(time.Now().Add(2 * patience))
 	var b [4096]byte
-	for {
-		n, err := notify.Read(b[:])
-		if err != nil {
-			d.t.Fatalf("the daemon did not say that it is ready: %v\n%s", err, d.Output())
+	ready := false
+	await(d.t, "the daemon is ready or has ended", func() bool {
+		notify.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+		n, _ := notify.Read(b[:])
+		ready = ready || strings.Contains(string(b[:n]), "READY=1")
+		select {
+		case <-d.Done():
+			d.t.Fatalf("the daemon ended before it was ready\n%s", d.Output())
+		default:
 		}
-		if strings.Contains(string(b[:n]), "READY=1") {
-			return
-		}
-	}
+		return ready
+	})
 }
 
 // Stop ends the daemon as an operator does and checks how it ended.
