@@ -24,7 +24,7 @@ const (
 	DropMulticastSender              // the sender's link-layer address is multicast
 	DropZeroSender                   // the sender's link-layer address is all zero
 	DropLoopbackSender               // the sender's address is in 127/8
-	DropMulticastAddress             // the sender's address is multicast or reserved
+	DropMulticastAddress             // the sender's address is multicast
 	DropBroadcastAddress             // the sender's address is a broadcast address
 	DropOperation                    // neither request nor reply
 	DropGratuitous                   // an announcement, which the interface ignores
@@ -57,7 +57,7 @@ var dropDescriptions = [numDrops]string{
 	"packets with a multicast sender link-layer address",
 	"packets with an all-zero sender link-layer address",
 	"packets with a sender address in 127/8",
-	"packets with a multicast or reserved sender address",
+	"packets with a multicast sender address",
 	"packets with a broadcast sender address",
 	"packets that are neither request nor reply",
 	"announcements on an interface that ignores them",

@@ -147,8 +147,8 @@ func (h *Host) checkSender(now time.Time, ifc *Interface, p arp.Packet) (Drop, b
 		return DropZeroSender, false
 	case p.SenderIP.IsLoopback():
 		return DropLoopbackSender, false
-	case p.SenderIP.As4()[0] >= 224 && p.SenderIP != limitedBroadcast:
-		return DropMulticastAddress, false // 224/4 and the reserved 240/4
+	case p.SenderIP.IsMulticast():
+		return DropMulticastAddress, false // 240/4 is reserved, but Linux and others use it
 	case ifc.isBroadcast(p.SenderIP):
 		return DropBroadcastAddress, false
 	}
