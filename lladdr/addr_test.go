@@ -254,8 +254,8 @@ func TestAppend(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	if got := unsafe.Sizeof(Addr{}); got != 21 {
-		t.Errorf("an Addr has %d bytes, its comment says 21", got)
+	if got := unsafe.Sizeof(Addr{}); got != 24 {
+		t.Errorf("an Addr has %d bytes, its comment says 24", got)
 	}
 }
 
