@@ -1,6 +1,7 @@
 package host
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -253,9 +254,7 @@ func (i *Interface) isBroadcast(ip netip.Addr) bool {
 // lastAddr returns the address of a network with all host bits set.
 func lastAddr(p netip.Prefix) netip.Addr {
 	b := p.Addr().As4()
-	for bit := p.Bits(); bit < 32; bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
-	}
+	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])|^uint32(0)>>p.Bits())
 	return netip.AddrFrom4(b)
 }
 

@@ -78,7 +78,9 @@ var dropCases = []dropCase{
 		rawFrame("ffffffffffff 020000000002 0806 0001 0800 06 05 0001 020000000002 c000020900 000000000000 c000020100")},
 	{host.DropSelf, "with the interface's own address", nil, nil, request(func(p *arp.Packet) { p.SenderHW = lladdr.MustParse(macHost) })},
 	{host.DropSelf, "with that of another interface of the machine", nil,
-		func(t *testing.T, n *node) { n.SetLinkAddresses([]lladdr.Addr{lladdr.MustParse("02:00:00:00:00:77")}) },
+		func(t *testing.T, n *node) {
+			n.SetSiblings([]host.Sibling{{MAC: lladdr.MustParse("02:00:00:00:00:77")}})
+		},
 		request(func(p *arp.Packet) { p.SenderHW = lladdr.MustParse("02:00:00:00:00:77") })},
 	{host.DropBroadcastSender, "broadcast", nil, nil, request(func(p *arp.Packet) { p.SenderHW = lladdr.Broadcast() })},
 	{host.DropMulticastSender, "multicast", nil, nil, request(func(p *arp.Packet) { p.SenderHW = lladdr.MustParse("01:00:5e:00:00:01") })},

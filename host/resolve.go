@@ -22,33 +22,46 @@ func (h *Host) Lookup(ip netip.Addr) (lladdr.Addr, bool) {
 	if !ok || hop.Network == nil {
 		return lladdr.Addr{}, false
 	}
-	return h.lookup(hop.Network, hop.Addr)
+	w := h.word(hop.Network, hop.Addr)
+	if !w.Usable() || w.Longer() {
+		return longer(hop.Network, hop.Addr, w)
+	}
+	return w.Addr(), true
 }
 
-// lookup reads the word of a clone.
+// lookup is Lookup for a next hop.
 func (h *Host) lookup(n *route.Network[entry], ip netip.Addr) (lladdr.Addr, bool) {
+	w := h.word(n, ip)
+	if !w.Usable() || w.Longer() {
+		return longer(n, ip, w)
+	}
+	return w.Addr(), true
+}
+
+// word reads the word of a clone, 0 if there is none, and marks it used. Callers
+// make the address themselves: it is 21 bytes, and copying what was just written
+// byte by byte costs more than all the rest.
+func (h *Host) word(n *route.Network[entry], ip netip.Addr) cache.Word {
 	slot := n.Clones().Find(route.Key(ip))
 	if slot == nil {
-		return lladdr.Addr{}, false
+		return 0
 	}
 	w := cache.Word(slot.Word())
-	if !w.Usable() {
-		return lladdr.Addr{}, false
-	}
-	if !slot.Used() {
+	if w.Usable() && !slot.Used() {
 		slot.MarkUsed()
 		if w.Watched() {
 			h.noteUse(entryKey{n.Interface, ip})
 		}
 	}
-	if w.Longer() {
-		return longer(n, ip)
-	}
-	return w.Addr(), true
+	return w
 }
 
-// longer returns an address that is not of six bytes.
-func longer(n *route.Network[entry], ip netip.Addr) (lladdr.Addr, bool) {
+// longer returns what a word does not say: an address that is not of six bytes,
+// or none.
+func longer(n *route.Network[entry], ip netip.Addr, w cache.Word) (lladdr.Addr, bool) {
+	if !w.Usable() {
+		return lladdr.Addr{}, false
+	}
 	clone, ok := n.Clones().Get(route.Key(ip))
 	if !ok {
 		return lladdr.Addr{}, false
