@@ -2,17 +2,17 @@ package e2e
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/isat-project/isat/api"
 	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
-
-	"github.com/google/go-cmp/cmp"
-	"net/netip"
 )
 
 // dumpScript prints everything of the host's network that isat may touch and has
@@ -24,7 +24,7 @@ ip route show table all
 ip rule
 nft list ruleset
 tc qdisc show
-for dev in $(ls /sys/class/net 2>/dev/null); do tc filter show dev $dev ingress; done
+for dev in $(ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/\1/'); do tc filter show dev $dev ingress; done
 grep -r . /proc/sys/net/ipv4/neigh /proc/sys/net/ipv4/conf /proc/sys/net/ipv4/ip_forward | sort
 `
 
@@ -105,15 +105,10 @@ func (d *ISAT) Agree(ifname string) {
 func request(ip, mac, target string) []byte {
 	from := lladdr.MustParse(mac)
 	p := arp.Packet{
-		HardwareType: arp.Ethernet, ProtocolType: arp.IPv4, Operation: arp.Request,
-		SenderMAC: from, SenderIP: netip.MustParseAddr(ip), TargetMAC: lladdr.From6([6]byte{}), TargetIP: netip.MustParseAddr(target),
+		HardwareType: arp.Ethernet, ProtocolType: link.TypeIPv4, Operation: arp.Request,
+		SenderHW: from, SenderIP: netip.MustParseAddr(ip), TargetHW: lladdr.From6([6]byte{}), TargetIP: netip.MustParseAddr(target),
 	}
-	payload, err := p.AppendTo(nil)
-	if err != nil {
-		panic(err)
-	}
-	eth := link.Ethernet{}
-	return eth.Append(nil, link.Header{Destination: eth.Broadcast(), Source: from, Type: link.TypeARP}, payload)
+	return link.Ethernet{}.Append(nil, link.Header{Destination: lladdr.Broadcast(), Source: from, Type: link.TypeARP}, p.AppendTo(nil))
 }
 
 // failedLog logs what a daemon wrote that the test runs by itself.
