@@ -41,6 +41,12 @@ func (h *Host) Output(packet []byte) error {
 		return fmt.Errorf("sending a packet of %d bytes: not IPv4: %w", len(packet), syscall.EINVAL)
 	}
 	to := netip.AddrFrom4([4]byte(packet[16:20]))
+	n, next, ok := h.next(to)
+	if ok {
+		if mac, ok := h.lookup(n, next); ok {
+			return h.outputFrame(n.Interface, mac, to, packet)
+		}
+	}
 	hop, err := h.nextHop(to)
 	switch {
 	case err != nil:
@@ -48,11 +54,12 @@ func (h *Host) Output(packet []byte) error {
 	case hop.Network == nil:
 		return nil // a blackhole route
 	}
-	mac, ok := h.lookup(hop.Network, hop.Addr)
-	if !ok {
-		return h.outputHeld(hop.Network.Interface, hop.Addr, to, hop.Gateway, packet)
-	}
-	out := h.outlets.Load().get(hop.Network.Interface)
+	return h.outputHeld(hop.Network.Interface, hop.Addr, to, hop.Gateway, packet)
+}
+
+// outputFrame sends a packet for to in a frame to a link-layer address.
+func (h *Host) outputFrame(index int, mac lladdr.Addr, to netip.Addr, packet []byte) error {
+	out := h.outlets.Load().get(index)
 	if out == nil || !out.up {
 		return fmt.Errorf("sending to %v: %w", to, syscall.ENETDOWN)
 	}
@@ -65,7 +72,7 @@ func (h *Host) Output(packet []byte) error {
 		err = syscall.ENOBUFS
 	}
 	if err != nil {
-		h.countTxError(hop.Network.Interface)
+		h.countTxError(index)
 		return fmt.Errorf("sending to %v: %w", to, err)
 	}
 	return nil

@@ -18,15 +18,26 @@ import (
 // known: that of the destination or of its gateway. It takes no lock, does not
 // allocate and does not ask the wire; it marks the entry as in use.
 func (h *Host) Lookup(ip netip.Addr) (lladdr.Addr, bool) {
-	hop, ok := h.routes.NextHop(ip)
-	if !ok || hop.Network == nil {
+	n, next, ok := h.next(ip)
+	if !ok {
 		return lladdr.Addr{}, false
 	}
-	w := h.word(hop.Network, hop.Addr)
-	if !w.Usable() || w.Longer() {
-		return longer(hop.Network, hop.Addr, w)
+	return h.lookup(n, next)
+}
+
+// next returns the network on the link and the address in it that a packet to ip
+// goes to, and whether there is one. It is the short form of nextHop, for the
+// path of every packet: its results stay in registers.
+func (h *Host) next(ip netip.Addr) (*route.Network[entry], netip.Addr, bool) {
+	n, ok := h.routes.Lookup(ip)
+	if !ok || n.Clones() != nil {
+		return n, ip, ok
 	}
-	return w.Addr(), true
+	hop, ok := h.routes.NextHop(ip)
+	if !ok || hop.Network == nil || isGroup(ip) {
+		return nil, ip, false
+	}
+	return hop.Network, hop.Addr, true
 }
 
 // lookup is Lookup for a next hop.
@@ -94,15 +105,15 @@ func (h *Host) noteUse(key entryKey) {
 // use, ENXIO if somebody deletes the entry meanwhile, or that of ctx.
 func (h *Host) Resolve(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) {
 	ip = ip.Unmap()
+	if mac, ok := h.Lookup(ip); ok {
+		return mac, nil
+	}
 	hop, err := h.nextHop(ip)
 	switch {
 	case err != nil:
 		return lladdr.Addr{}, fmt.Errorf("resolving %v: %w", ip, err)
 	case hop.Network == nil:
 		return lladdr.Addr{}, fmt.Errorf("resolving %v: a blackhole route: %w", ip, syscall.EHOSTUNREACH)
-	}
-	if mac, ok := h.lookup(hop.Network, hop.Addr); ok {
-		return mac, nil
 	}
 	mac, err := h.await(ctx, hop.Network.Interface, hop.Addr)
 	if hop.Gateway && errors.Is(err, syscall.EHOSTDOWN) {

@@ -124,8 +124,10 @@ func (h *Host) deleteRoute(ifc *Interface, n *route.Network[entry]) error {
 	return nil
 }
 
+// isGroup reports whether ip is for all on a link: such packets have no gateway.
+func isGroup(ip netip.Addr) bool { return ip.IsMulticast() || ip == limitedBroadcast }
+
 // nextHop finds out where a packet goes. Hop.Network is nil for a blackhole.
-// Broadcast and multicast packets have no gateway: they go to all on the link.
 func (h *Host) nextHop(to netip.Addr) (route.Hop[entry], error) {
 	hop, ok := h.routes.NextHop(to)
 	switch {
@@ -141,7 +143,7 @@ func (h *Host) nextHop(to netip.Addr) (route.Hop[entry], error) {
 			return hop, fmt.Errorf("a reject route: %w", syscall.EHOSTDOWN)
 		}
 		return hop, fmt.Errorf("a reject route: %w", syscall.EHOSTUNREACH)
-	case hop.Gateway && (to.IsMulticast() || to == limitedBroadcast):
+	case hop.Gateway && isGroup(to):
 		hop.Addr, hop.Gateway = to, false
 	}
 	return hop, nil
