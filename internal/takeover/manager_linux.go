@@ -48,6 +48,8 @@ type Manager struct {
 	// taken has the interfaces by index. It is replaced as a whole under mu.
 	taken atomic.Pointer[map[int]*taken]
 
+	updating sync.Mutex // held by Update; after mu
+
 	mu    sync.Mutex
 	guard *guard.Guard // nil until the first interface is taken over
 	specs []Spec       // what is wanted by name, in the order of Take

@@ -13,6 +13,8 @@ import (
 // Update implements [host.Neighbours]: it writes the bindings into the kernel's
 // neighbour table, all in few datagrams.
 func (m *Manager) Update(updates []host.Neighbour) {
+	m.updating.Lock()
+	defer m.updating.Unlock()
 	ops := make([]rtnl.NeighbourOp, 0, len(updates))
 	for _, u := range updates {
 		t := m.get(u.Interface)

@@ -113,7 +113,7 @@ func (m *Manager) want(spec Spec) {
 }
 
 // take does the work of Take on an interface that exists. mu is held.
-func (m *Manager) take(spec Spec, l rtnl.Link) (err error) {
+func (m *Manager) take(spec Spec, l rtnl.Link) error {
 	if err := m.eligible(spec, l); err != nil {
 		return err
 	}
@@ -125,15 +125,6 @@ func (m *Manager) take(spec Spec, l rtnl.Link) (err error) {
 	if err != nil {
 		return err
 	}
-	var undo []func() error
-	defer func() {
-		if err != nil {
-			for _, f := range slices.Backward(undo) {
-				err = errors.Join(err, f())
-			}
-		}
-	}()
-
 	port, err := packet.Listen(l.Index, packet.Options{})
 	if err != nil {
 		return err
@@ -154,33 +145,16 @@ func (m *Manager) take(spec Spec, l rtnl.Link) (err error) {
 	if err != nil {
 		return errors.Join(err, port.Close())
 	}
-	undo = append(undo, t.ifc.Detach)
 	m.put(l.Index, t)
-	undo = append(undo, func() error { m.put(l.Index, nil); return nil })
 	if err := m.readMachine(); err != nil {
-		return err
+		return errors.Join(err, m.withdraw(t))
 	}
 	if spec.Observe {
 		m.report(event.TakenOver, l.Name, "isat: watching "+l.Name)
 		return nil
 	}
-
-	if m.guard == nil {
-		// The table is opened before a setting changes: it is what fails if the
-		// kernel lacks a feature.
-		if m.guard, err = guard.Open(); err != nil {
-			return err
-		}
-	}
-	undo = append(undo, func() error { return errors.Join(m.deleteOwn(l.Index), m.restore(l.Index)) })
-	if err := m.configure(l); err != nil {
-		return err
-	}
-	if err := m.resync(t); err != nil {
-		return err
-	}
-	if err := m.guard.Refresh(m.guarded()); err != nil {
-		return err
+	if err := m.replaceKernel(t); err != nil {
+		return errors.Join(err, m.withdraw(t))
 	}
 	delete(m.failed, l.Name)
 	if err := m.readopt(l.Name); err != nil {
@@ -218,20 +192,49 @@ func (m *Manager) Release(name string) error {
 	return nil
 }
 
+// replaceKernel is the part of take that changes the kernel. mu is held.
+func (m *Manager) replaceKernel(t *taken) (err error) {
+	if m.guard == nil {
+		// The table is opened before a setting changes: it is what fails if the
+		// kernel lacks a feature.
+		if m.guard, err = guard.Open(); err != nil {
+			return err
+		}
+	}
+	if err := m.configure(t.link); err != nil {
+		return err
+	}
+	if err := m.resync(t); err != nil {
+		return err
+	}
+	return m.guard.Refresh(m.guarded())
+}
+
 // handBack is the reverse of take. It goes on after an error. mu is held.
 func (m *Manager) handBack(t *taken) error {
 	name := t.Name()
-	var errs []error
+	var err error
 	if !t.spec.Observe {
-		errs = append(errs, m.guard.Remove(name))
+		err = m.guard.Remove(name)
 	}
-	errs = append(errs, t.ifc.Detach())
-	m.put(t.index, nil)
-	if !t.spec.Observe {
-		errs = append(errs, m.deleteOwn(t.index), m.restore(t.index))
-	}
+	err = errors.Join(err, m.withdraw(t))
 	m.report(event.HandedBack, name, "isat: the kernel does ARP on "+name+" again")
-	return errors.Join(errs...)
+	return err
+}
+
+// withdraw takes an interface out of the host and puts back what was changed of
+// the kernel, but for the guard. It goes on after an error. mu is held.
+func (m *Manager) withdraw(t *taken) error {
+	// First no more is written: what others have put into the kernel is to stay
+	// there when the host's entries go, and what is isat's is deleted below.
+	m.updating.Lock()
+	m.put(t.index, nil)
+	m.updating.Unlock()
+	err := t.ifc.Detach()
+	if !t.spec.Observe {
+		err = errors.Join(err, m.deleteOwn(t.index), m.restore(t.index))
+	}
+	return err
 }
 
 // handBackAll hands every interface back.

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -111,11 +111,13 @@ func request(ip, mac, target string) []byte {
 	return link.Ethernet{}.Append(nil, link.Header{Destination: lladdr.Broadcast(), Source: from, Type: link.TypeARP}, p.AppendTo(nil))
 }
 
-// failedLog logs what a daemon wrote that the test runs by itself.
-func failedLog(t testing.TB, p *Process) {
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("isat wrote:\n%s", p.Output())
+// eventually waits until cond holds, for [patience] at most, and reports whether
+// it does.
+func eventually(cond func() bool) bool {
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
 		}
-	})
+	}
+	return true
 }
