@@ -113,6 +113,7 @@ func (h *Host) handle(now time.Time, e *entry, in cache.Input) {
 		e.network.Clones().Publish(route.Key(e.ip), uint64(word))
 		h.timers.Set(&e.timer, e.Deadline())
 		if e.Addr() != old {
+			h.bindFirst = h.bindFirst || e.installed && old.IsValid() && h.neighbours != nil
 			_ = e.network.Change(e.ip, e.flags()) // it only reports; the clone is there
 		}
 	}

@@ -6,23 +6,29 @@ import (
 	"github.com/isat-project/isat/cache"
 )
 
-// evictSample is how many entries are looked at for one to evict. With 16 the
-// chance to miss a class that a tenth of the entries belong to is one in five,
-// and the next attempt looks at others.
-const evictSample = 16
+const (
+	// evictSample is how many entries are looked at for one to evict. With 16 the
+	// chance to miss a class that a tenth of the entries belong to is one in five,
+	// and the next attempt looks at others.
+	evictSample = 16
+	// evictMost is how many are looked at as long as all are in use.
+	evictMost = 64
+)
 
 // evict makes room for one dynamic entry by removing the least useful of a
-// random sample, or of all where they are few. Entries in use stay: those that are usable and were used since
+// random sample. Entries in use stay: those that are usable and were used since
 // they were last validated. It returns false if the sample holds no other.
 func (h *Host) evict(ifc *Interface) bool {
 	var victim *entry
-	best := 0
-	for i := range min(evictSample, len(ifc.dynamic)) {
-		if len(ifc.dynamic) > evictSample {
-			i = rand.IntN(len(ifc.dynamic))
+	best, n := 0, len(ifc.dynamic)
+	start := rand.IntN(n)
+	for i := 0; i < min(n, evictMost) && (i < evictSample || victim == nil); i++ {
+		e := ifc.dynamic[(start+i)%n]
+		if n > evictMost {
+			e = ifc.dynamic[rand.IntN(n)] // neighbours in the list came together
 		}
-		if s := ifc.dynamic[i].uselessness(); s > best {
-			victim, best = ifc.dynamic[i], s
+		if s := e.uselessness(); s > best {
+			victim, best = e, s
 		}
 	}
 	if victim == nil {

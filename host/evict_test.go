@@ -98,7 +98,7 @@ func TestNoRoom(t *testing.T) {
 	})
 }
 
-// TestScan: a host that scans a network through us makes room of its own silent
+// TestScan: who scans a network through us makes room of its own silent
 // addresses.
 func TestScan(t *testing.T) {
 	onLAN(t, func(l *lan) {
@@ -106,7 +106,9 @@ func TestScan(t *testing.T) {
 		a.set(t, "max_entries", 100)
 		s := l.stranger(macPeer)
 		for i := range 50 {
-			s.ask("10.0.0.1", fmt.Sprintf("10.1.0.%d", i+1)) // known, not used
+			address := fmt.Sprintf("10.1.0.%d", i+1)
+			s.ask("10.0.0.1", address)
+			a.Lookup(ip(address))
 		}
 		for i := range 5000 {
 			if err := a.Output(packet(ip(fmt.Sprintf("10.9.%d.%d", i/250, i%250+1)), 1)); err != nil {

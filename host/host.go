@@ -53,6 +53,7 @@ type Host struct {
 	sending    []*Interface // those with frames to send
 	gone       Stats        // of interfaces that were detached
 	dirty      bindings     // what Neighbours has to be told
+	bindFirst  bool         // before a frame is sent: see unlock
 	limiter    limiter      // of diagnostics
 	effects    []cache.Effect
 	moving     bool     // a network is being added: see addNetwork
@@ -138,8 +139,12 @@ func (h *Host) Run(ctx context.Context) error {
 // unlock ends a stretch of work: it sends the frames that the work appended,
 // wakes those that have something to do, and gives the lock back. Whoever holds
 // the lock calls it in place of mu.Unlock, so that nothing waits in a queue.
+//
+// Only when a neighbour of the IP side has moved do the frames wait until the IP
+// side knows: an answer to the neighbour brings its packet at once, and what the
+// IP side says to that must not go to the old address.
 func (h *Host) unlock() {
-	for len(h.sending) > 0 {
+	for len(h.sending) > 0 && !h.bindFirst {
 		ifc := h.sending[len(h.sending)-1]
 		h.sending = h.sending[:len(h.sending)-1]
 		h.transmit(ifc)

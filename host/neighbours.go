@@ -104,6 +104,9 @@ func (h *Host) runNeighbours(ctx context.Context) {
 		if len(updates) > 0 {
 			h.neighbours.Update(updates)
 		}
+		h.mu.Lock()
+		h.bindFirst = false
+		h.unlock()
 	}
 }
 

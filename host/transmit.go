@@ -64,7 +64,7 @@ func (h *Host) transmit(ifc *Interface) {
 		return
 	}
 	q.busy = true
-	for len(q.filling.ends) > 0 && !ifc.detached {
+	for len(q.filling.ends) > 0 && !ifc.detached && !h.bindFirst {
 		q.filling, q.draining = q.draining, q.filling
 		frames := q.draining.slices()
 		h.mu.Unlock()
@@ -75,6 +75,12 @@ func (h *Host) transmit(ifc *Interface) {
 		}
 		q.draining.reset()
 	}
-	q.filling.reset()
 	q.busy = false
+	switch {
+	case ifc.detached:
+		q.filling.reset()
+	case len(q.filling.ends) > 0:
+		q.listed = true
+		h.sending = append(h.sending, ifc)
+	}
 }
