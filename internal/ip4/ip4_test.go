@@ -148,7 +148,7 @@ func TestAppendFragments(t *testing.T) {
 			[]fragment{{24, 48, 0x2000}, {20, 52, 6}}, nil},
 		{"DF", spec{own, peer, 17, nil, 0x4000, data[:481]}, 500, nil, ip4.ErrDontFragment},
 		{"MTU too small", spec{own, peer, 17, nil, 0, data[:16]}, 27, nil, ip4.ErrMTU},
-		{"not IPv4", spec{own, peer, 17, []byte{0}, 0, nil}, 27, nil, ip4.ErrHeader},
+		{"beyond the longest packet", spec{own, peer, 17, nil, 0x1fff, data[:16]}, 28, nil, ip4.ErrHeader},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			packet := test.spec.packet()
