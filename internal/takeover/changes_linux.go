@@ -76,10 +76,12 @@ func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
 	}
 	kernel := c.PortID == 0
 	switch {
-	case c.Deleted && kernel && t.deleted(n.IP):
+	case c.Deleted && t.deleted(n.IP):
 		// An own deletion: the kernel does not say whose it was.
+	case c.Deleted && n.State != rtnl.StateFailed:
+		m.neighbourFlushed(t, n.IP)
 	case c.Deleted:
-		m.neighbourDeleted(t, n.IP, kernel)
+		m.neighbourDeleted(t, n.IP)
 	case n.State == rtnl.StatePermanent:
 		m.adopt(t, n, 0)
 	case kernel && n.Flags&rtnl.FlagExtLearned != 0:
@@ -90,7 +92,7 @@ func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
 		// between a hang and the next guard.
 		m.adopt(t, n, 0)
 	case !kernel && n.State == rtnl.StateFailed:
-		m.neighbourDeleted(t, n.IP, false) // ip neigh del goes by FAILED
+		m.neighbourDeleted(t, n.IP) // ip neigh del goes by FAILED
 	}
 	// INCOMPLETE comes as a miss, and FAILED is the kernel's view.
 }
@@ -107,27 +109,34 @@ func (m *Manager) neighbourUsed(t *taken, n rtnl.Neighbour) {
 	}
 }
 
-// neighbourDeleted is a deletion by somebody else. The kernel flushes all entries
-// of an interface that loses its carrier or changes its MAC, and tells of the
-// link only later: what an administrator has set is kept then.
-func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr, kernel bool) {
-	if kernel {
-		l, err := m.conn.Link(t.index)
-		t.mu.Lock()
-		same := err == nil && l.MAC == t.link.MAC && running(l) && running(t.link)
-		t.mu.Unlock()
-		if !same {
-			return // the link's own change takes care of its entries
-		}
-		if _, err := m.conn.Neighbour(t.index, ip); err == nil {
-			return // old news: there is an entry again
-		}
+// neighbourDeleted is a deletion by an administrator: netlink and the ioctl make
+// the entry FAILED first. The deletion itself comes without the port id of its
+// requester, and may be old news.
+func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
+	if n, err := m.conn.Neighbour(t.index, ip); err == nil && n.State != rtnl.StateFailed {
+		return // there is an entry again
 	}
 	t.mu.Lock()
 	delete(t.foreign, ip)
 	t.mu.Unlock()
 	t.ifc.Forget(ip)
 	m.Administered()
+}
+
+// neighbourFlushed is a deletion by the kernel, which flushes all entries of an
+// interface that goes down or changes its MAC, and tells of the link before or
+// after: what an administrator has set is to be there again.
+func (m *Manager) neighbourFlushed(t *taken, ip netip.Addr) {
+	l, err := m.conn.Link(t.index)
+	t.mu.Lock()
+	same := err == nil && l.MAC == t.link.MAC && running(l) && running(t.link)
+	t.mu.Unlock()
+	if !same {
+		return // the link's own change takes care of its entries
+	}
+	if _, err := m.conn.Neighbour(t.index, ip); err != nil {
+		t.ifc.Lost(ip)
+	}
 }
 
 // linkChanged follows a change of an interface. mu is held.
@@ -141,6 +150,13 @@ func (m *Manager) linkChanged(c rtnl.LinkChange) {
 	case c.Deleted:
 		m.vanished(t)
 	default:
+		if !running(l) {
+			// An interface that is being deleted goes down first. The question waits
+			// until it is gone, and one line tells of it.
+			if _, err := m.conn.Link(l.Index); rtnl.IsNotExist(err) {
+				return
+			}
+		}
 		m.linkFollowed(t, l)
 	}
 }
