@@ -46,7 +46,7 @@ func Split(dst [][]byte, buf []byte, h Header, frame []byte, link int) ([][]byte
 	}
 	packets := (len(s.data) + s.size - 1) / s.size
 	if need := len(frame) + packets*len(s.headers); cap(buf)-len(buf) < need {
-		buf = make([]byte, 0, need) // what is in the old one stays
+		buf = make([]byte, 0, max(need, 2*cap(buf))) // what is in the old one stays
 	}
 	for i := range packets {
 		start := len(buf)
