@@ -39,7 +39,7 @@ func open(t *testing.T) *tun.Device {
 	if err := c.AddAddr(rtnl.Addr{Index: l.Index, Local: netip.MustParseAddr("192.0.2.1"), Prefix: netip.MustParsePrefix("192.0.2.0/24")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetLink(l.Index, rtnl.LinkSpec{Up: true}); err != nil {
+	if err := c.SetLink(l.Index, rtnl.LinkSpec{Up: new(true)}); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -150,7 +150,7 @@ func TestWrite(t *testing.T) {
 	packet := []byte("\x45\x00\x00\x21\x00\x00\x40\x00\x40\x11\x00\x00\xc0\x00\x02\x02\xc0\x00\x02\x01" + // 192.0.2.2 to .1
 		"\x00\x09\x23\x28\x00\x0d\x00\x00hello") // port 9 to 9000, without a checksum
 	ip4.SetTotalLen(packet, uint16(len(packet)), 0)
-	if err := d.WritePackets([][]byte{{0x45}, packet}); err != nil {
+	if err := d.WritePackets([][]byte{{0x95}, packet}); err != nil {
 		t.Fatal(err)
 	}
 	s.SetReadDeadline(time.Now().Add(10 * time.Second))
