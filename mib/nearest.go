@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"iter"
 	"strings"
+
+	"github.com/isat-project/isat/internal/levenshtein"
 )
 
 // nearest returns the name that the writer of an unknown name most likely meant,
@@ -19,7 +21,7 @@ func nearest(unknown string, names iter.Seq[string]) string {
 	}
 	var best candidate
 	for name := range names {
-		c := candidate{name, distance(part, lastPart(name)), distance(unknown, name)}
+		c := candidate{name, levenshtein.Distance(part, lastPart(name)), levenshtein.Distance(unknown, name)}
 		if c.last > allowed {
 			continue
 		}
@@ -31,25 +33,3 @@ func nearest(unknown string, names iter.Seq[string]) string {
 }
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
-
-// distance returns how many bytes to insert, delete or replace turn a into b
-// (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1) // from the part of a seen so far to every beginning of b
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
