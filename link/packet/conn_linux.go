@@ -23,6 +23,11 @@ type Options struct {
 	// Protocol is the EtherType to receive; 0 means ARP. ETH_P_ALL receives
 	// everything, before tc and nftables see it, where ARP comes after them.
 	Protocol uint16
+	// IP receives IPv4 beside ARP, on an Ethernet interface; Protocol, Batch and
+	// FrameSize are not used then. Frames that the kernel has put together, or has
+	// not cut yet, are cut into those of the wire, with their checksums; TCP
+	// segments that are sent one behind the other go as one.
+	IP bool
 	// Observe refuses to send, with EPERM.
 	Observe bool
 	// Batch is how many frames one system call receives or sends at most; 0 means
@@ -47,6 +52,7 @@ type Conn struct {
 	closed   atomic.Bool
 	receiver receiver
 	sender   sender
+	segments segments // with Options.IP only
 	counters counters
 }
 
@@ -69,11 +75,15 @@ func Listen(ifindex int, opts Options) (*Conn, error) {
 	}
 	c.receiver.init(opts.Batch, opts.FrameSize)
 	c.sender.init(opts.Batch)
+	c.segments.on = opts.IP
 	return c, nil
 }
 
 // complete sets the defaults and checks the rest.
 func (o *Options) complete() error {
+	if o.IP {
+		o.Protocol, o.Batch, o.FrameSize = unix.ETH_P_ALL, segmentBatch, segmentFrameSize
+	}
 	if o.Protocol == 0 {
 		o.Protocol = unix.ETH_P_ARP
 	}
@@ -142,6 +152,12 @@ func configure(fd int, o Options) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.ReceiveBuffer); err != nil {
 			return fmt.Errorf("setting SO_RCVBUF: %w", err)
 		}
+	}
+	if o.IP {
+		if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+			return fmt.Errorf("setting PACKET_VNET_HDR: %w", err)
+		}
+		return attachFilter(fd, unix.ETH_P_ARP, unix.ETH_P_IP)
 	}
 	return attachFilter(fd, o.Protocol)
 }

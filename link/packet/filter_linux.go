@@ -3,6 +3,7 @@ package packet
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -11,25 +12,26 @@ import (
 // keep is what a filter returns to keep a frame whole: more than any length.
 const keep = 1<<32 - 1
 
-// filter keeps the frames of one protocol. It asks the kernel for the protocol
+// filter keeps the frames of the protocols. It asks the kernel for the protocol
 // instead of reading the EtherType, because that is right for every medium and
 // every place of a VLAN tag. Frames with a tag are kept: a counter that says why
 // nobody answers them is worth more than the wake-ups.
-func filter(protocol uint16) []bpf.Instruction {
-	if protocol == unix.ETH_P_ALL {
+func filter(protocols ...uint16) []bpf.Instruction {
+	if slices.Contains(protocols, unix.ETH_P_ALL) {
 		return []bpf.Instruction{bpf.RetConstant{Val: keep}}
 	}
-	return []bpf.Instruction{
-		bpf.LoadExtension{Num: bpf.ExtProto},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(protocol), SkipFalse: 1},
-		bpf.RetConstant{Val: keep},
-		bpf.RetConstant{Val: 0},
+	program := []bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtProto}}
+	for _, p := range protocols {
+		program = append(program,
+			bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(p), SkipFalse: 1},
+			bpf.RetConstant{Val: keep})
 	}
+	return append(program, bpf.RetConstant{Val: 0})
 }
 
 // attachFilter sets the filter of the socket.
-func attachFilter(fd int, protocol uint16) error {
-	program, err := bpf.Assemble(filter(protocol))
+func attachFilter(fd int, protocols ...uint16) error {
+	program, err := bpf.Assemble(filter(protocols...))
 	if err != nil {
 		return fmt.Errorf("assembling the filter: %w", err)
 	}

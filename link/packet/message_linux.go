@@ -86,9 +86,9 @@ func (m *message) truncated() bool { return m.header.Flags&unix.MSG_TRUNC != 0 }
 // kind returns whom the frame is for: PACKET_HOST, PACKET_BROADCAST and so on.
 func (m *message) kind() uint8 { return m.from.Pkttype }
 
-// toGroup reports whether an Ethernet frame is for a group address (IEEE
-// 802-2014 section 8.2.2), broadcast included.
-func (m *message) toGroup() bool {
-	f := m.frame()
+// toGroup reports whether an Ethernet frame, which begins at the offset, is for a
+// group address (IEEE 802-2014 section 8.2.2), broadcast included.
+func (m *message) toGroup(offset int) bool {
+	f := m.frame()[min(offset, len(m.frame())):]
 	return m.from.Hatype == unix.ARPHRD_ETHER && len(f) > 0 && f[0]&1 != 0
 }

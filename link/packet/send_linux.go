@@ -22,6 +22,9 @@ func (c *Conn) WriteFrames(frames [][]byte) (n int, err error) {
 	s := &c.sender
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.segments.on {
+		return c.writeSegments(frames)
+	}
 	for n < len(frames) {
 		s.prepare(frames[n:])
 		err := c.raw.Write(s.poll)
@@ -46,7 +49,8 @@ type sender struct {
 	headers []mmsghdr             // made when more than one frame is sent at a time
 	iovs    []unix.Iovec
 
-	single []byte        // the frame, if there is only one
+	alone  bool // there is only one frame, and nothing before it: single
+	single []byte
 	want   int           // frames to send in this call
 	sent   int           // frames sent
 	err    syscall.Errno // of the first that was not sent, if the call failed
@@ -61,7 +65,7 @@ func (s *sender) init(batch int) {
 func (s *sender) prepare(frames [][]byte) {
 	s.sent, s.err = 0, 0
 	s.want = min(len(frames), s.batch)
-	if s.want == 1 {
+	if s.alone = s.want == 1; s.alone {
 		s.single = frames[0]
 		return
 	}
@@ -95,7 +99,7 @@ func (s *sender) forget() {
 // error shows in the next call, which begins with the message that failed.
 func (s *sender) try(fd uintptr) bool {
 	for {
-		if s.want == 1 {
+		if s.alone {
 			s.sent, s.err = send(fd, s.single)
 		} else {
 			s.sent, s.err = sendmmsg(fd, s.headers[:s.want])
