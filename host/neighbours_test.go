@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/lladdr"
@@ -193,6 +194,44 @@ func TestSlowNeighbours(t *testing.T) {
 		n.miss("192.0.2.10")
 		time.Sleep(4500 * time.Millisecond)
 		k.expect(t, "after two updates", "192.0.2.9 pending", "192.0.2.9 valid 02:00:00:00:01:63", "192.0.2.10 pending")
+	})
+}
+
+// TestMoveBeforeReply: the IP side knows of a neighbour's new address before the
+// neighbour has its answer. The others wait for nobody.
+func TestMoveBeforeReply(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		k.delay = time.Second
+		replies := func() (all []sentARP) {
+			for _, s := range l.from(n) {
+				if s.arp.Operation == arp.Reply {
+					all = append(all, s)
+				}
+			}
+			l.forget()
+			return all
+		}
+		n.miss("192.0.2.9")
+		synctest.Wait() // Update sleeps
+		l.stranger(macThird).ask("192.0.2.1", "192.0.2.11")
+		if got := replies(); len(got) != 1 {
+			t.Errorf("sent %+v to a new neighbour, want the answer at once", got)
+		}
+		l.stranger(macPeer).answer(n, "192.0.2.9")
+		time.Sleep(2500 * time.Millisecond)
+		k.expect(t, "the answer", "192.0.2.9 pending", "192.0.2.9 valid "+macPeer)
+
+		l.stranger(macThird).ask("192.0.2.1", "192.0.2.9")
+		if got := replies(); len(got) != 0 {
+			t.Errorf("sent %+v before the IP side knew of the move", got)
+		}
+		k.expect(t, "while the update lasts")
+		time.Sleep(1500 * time.Millisecond)
+		k.expect(t, "the move", "192.0.2.9 valid "+macThird)
+		if got := replies(); len(got) != 1 || got[0].arp.TargetHW.String() != macThird {
+			t.Errorf("sent %+v, want the answer", got)
+		}
 	})
 }
 

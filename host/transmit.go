@@ -79,7 +79,7 @@ func (h *Host) transmit(ifc *Interface) {
 	switch {
 	case ifc.detached:
 		q.filling.reset()
-	case len(q.filling.ends) > 0:
+	case len(q.filling.ends) > 0 && !q.listed:
 		q.listed = true
 		h.sending = append(h.sending, ifc)
 	}
