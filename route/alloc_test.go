@@ -28,6 +28,10 @@ func TestLookupAllocates(t *testing.T) {
 			hop, _ := tab.NextHop(addr192)
 			benchSink += uint64(Key(hop.Addr))
 		}},
+		{"NextHopOn", func(uint32) {
+			hop, _ := tab.NextHopOn(1, addr192)
+			benchSink += uint64(Key(hop.Addr))
+		}},
 		{"miss", func(key uint32) {
 			if n.Clones().Find(^key) != nil {
 				t.Error("found an address that is not there")

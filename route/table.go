@@ -69,15 +69,26 @@ func (t *Table[E]) NextHop(addr netip.Addr) (Hop[E], bool) {
 	if !ok {
 		return Hop[E]{}, false
 	}
-	n := same[0]
-	switch {
-	case n.Flags&discards != 0:
-		return Hop[E]{Route: n, Addr: addr}, true
-	case n.Flags&Gateway == 0:
-		return Hop[E]{Route: n, Network: n, Addr: addr}, true
+	return v.hop(same[0], addr)
+}
+
+// NextHopOn is [Table.NextHop] for whoever has chosen the interface already: only
+// its networks take part, and those that discard their packets and have none.
+func (t *Table[E]) NextHopOn(ifindex int, addr netip.Addr) (Hop[E], bool) {
+	v := t.view.Load()
+	same, ok := v.networks.Lookup(addr)
+	if !ok {
+		return Hop[E]{}, false
 	}
-	on := v.links[n.Interface].lookup(n.Gateway)
-	return Hop[E]{Route: n, Network: on, Addr: n.Gateway, Gateway: true}, on != nil
+	if n := ofInterface(same, ifindex); n != nil {
+		return v.hop(n, addr)
+	}
+	for _, same := range v.networks.Supernets(netip.PrefixFrom(addr, addr.BitLen())) {
+		if n := ofInterface(same, ifindex); n != nil {
+			return v.hop(n, addr)
+		}
+	}
+	return Hop[E]{}, false
 }
 
 // Networks iterates over all networks but the implicit ones, by address, shorter

@@ -137,6 +137,39 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+func TestNextHopOn(t *testing.T) {
+	tab, _ := newRecorded()
+	add(t, tab, onLink("192.0.2.0/24", 1))
+	add(t, tab, via("0.0.0.0/0", 1, "192.0.2.1"))
+	add(t, tab, onLink("192.0.2.128/25", 2))
+	add(t, tab, via("0.0.0.0/0", 2, "192.0.2.129"))
+	add(t, tab, onLink("198.51.100.0/24", 3))
+	add(t, tab, Spec{Prefix: netip.MustParsePrefix("203.0.113.0/24"), Flags: Reject})
+	for _, tt := range []struct {
+		ifindex    int
+		dst, route string
+		hop        string
+	}{
+		{1, "192.0.2.7", "192.0.2.0/24 dev 1", "192.0.2.7"},
+		{1, "192.0.2.200", "192.0.2.0/24 dev 1", "192.0.2.200"}, // though another interface has a longer prefix
+		{2, "192.0.2.200", "192.0.2.128/25 dev 2", "192.0.2.200"},
+		{2, "192.0.2.7", "0.0.0.0/0 dev 2", "192.0.2.129"},
+		{2, "10.0.0.1", "0.0.0.0/0 dev 2", "192.0.2.129"}, // the second of two
+		{3, "192.0.2.7", "none", ""},
+		{3, "203.0.113.7", "203.0.113.0/24 dev 0", "203.0.113.7"},
+		{4, "192.0.2.7", "none", ""},
+	} {
+		hop, ok := tab.NextHopOn(tt.ifindex, addr(tt.dst))
+		got := ""
+		if ok {
+			got = hop.Addr.String()
+		}
+		if got != tt.hop || name(hop.Route, ok) != tt.route {
+			t.Errorf("NextHopOn(%d, %s) = %s by %s, want %s by %s", tt.ifindex, tt.dst, got, name(hop.Route, ok), tt.hop, tt.route)
+		}
+	}
+}
+
 func TestNextHop(t *testing.T) {
 	tab, _ := newRecorded()
 	add(t, tab, onLink("192.0.2.0/24", 1))

@@ -29,6 +29,30 @@ func (v *view[E]) get(prefix netip.Prefix, ifindex int, gateway netip.Addr) *Net
 	return nil
 }
 
+// hop returns where a packet to addr, which n has in it, goes, as [Table.NextHop]
+// does.
+func (v *view[E]) hop(n *Network[E], addr netip.Addr) (Hop[E], bool) {
+	switch {
+	case n.Flags&discards != 0:
+		return Hop[E]{Route: n, Addr: addr}, true
+	case n.Flags&Gateway == 0:
+		return Hop[E]{Route: n, Network: n, Addr: addr}, true
+	}
+	on := v.links[n.Interface].lookup(n.Gateway)
+	return Hop[E]{Route: n, Network: on, Addr: n.Gateway, Gateway: true}, on != nil
+}
+
+// ofInterface returns the first of networks with the same prefix that is of the
+// interface or of none, nil if there is none.
+func ofInterface[E any](same []*Network[E], ifindex int) *Network[E] {
+	for _, n := range same {
+		if n.Interface == ifindex || n.Interface == 0 {
+			return n
+		}
+	}
+	return nil
+}
+
 // has reports whether n is in v.
 func (v *view[E]) has(n *Network[E]) bool {
 	if n.Implicit {
