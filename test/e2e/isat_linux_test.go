@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,11 +22,11 @@ type ISAT struct {
 	Host *Host
 	API  *api.Client
 
-	t      testing.TB
-	dir    string
-	wires  map[string]*Capture
-	ending sync.Once
-	killed bool
+	t       testing.TB
+	dir     string
+	wires   map[string]*Capture
+	killed  bool
+	stopped bool
 }
 
 // standard is the configuration of most tests.
@@ -131,23 +130,25 @@ func (d *ISAT) awaitReady(notify *net.UnixConn) {
 	})
 }
 
-// Stop ends the daemon as an operator does and checks how it ended.
+// Stop ends the daemon as an operator does and checks how it ended, once. The end
+// of the test calls it.
 func (d *ISAT) Stop() {
 	d.t.Helper()
-	d.ending.Do(func() {
-		d.t.Helper()
-		code := d.End(d.t, syscall.SIGTERM)
-		if !d.killed && code != 0 {
-			d.t.Errorf("isat ended with exit status %d\n%s", code, d.Output())
-		}
-		if strings.Contains(d.Output(), "DATA RACE") {
-			d.t.Errorf("the race detector found something\n%s", d.Output())
-		}
-		d.API.Close()
-		for _, c := range d.wires {
-			c.CheckSent()
-		}
-	})
+	if d.stopped {
+		return
+	}
+	d.stopped = true
+	code := d.End(d.t, syscall.SIGTERM)
+	if !d.killed && code != 0 {
+		d.t.Errorf("isat ended with exit status %d\n%s", code, d.Output())
+	}
+	if strings.Contains(d.Output(), "DATA RACE") {
+		d.t.Errorf("the race detector found something\n%s", d.Output())
+	}
+	d.API.Close()
+	for _, c := range d.wires {
+		c.CheckSent()
+	}
 }
 
 // Kill is SIGKILL. The daemon has ended when it returns.
