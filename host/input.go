@@ -38,11 +38,21 @@ func (h *Host) inputFrame(now time.Time, ifc *Interface, frame []byte) {
 		h.inputARP(now, ifc, payload)
 	case header.Type == link.TypeARP:
 		ifc.drop(DropOtherHost) // facts 3.1: a port in promiscuous mode gives these too
-	case header.Type == link.TypeIPv4 && ours && ifc.deliver != nil:
+	case header.Type == link.TypeIPv4 && ifc.deliver != nil && (header.Destination == ifc.mac || ours && ifc.isForAll(payload)):
 		ifc.deliver(payload)
 	default:
 		ifc.drop(DropNotARP)
 	}
+}
+
+// isForAll reports whether an IPv4 packet is for all on the link. One for a single
+// host does not belong in a frame to all (RFC 1122 section 3.3.6).
+func (i *Interface) isForAll(packet []byte) bool {
+	if len(packet) < minIPv4Header {
+		return false
+	}
+	to := netip.AddrFrom4([4]byte(packet[16:20]))
+	return to.IsMulticast() || i.isBroadcast(to)
 }
 
 // drop counts a frame that is not acted on.

@@ -50,7 +50,7 @@ func (h *Host) Output(packet []byte) error {
 	hop, err := h.nextHop(to)
 	switch {
 	case err != nil:
-		return fmt.Errorf("sending to %v: %w", to, err)
+		return &SendError{To: to, Hop: to, Err: err}
 	case hop.Network == nil:
 		return nil // a blackhole route
 	}
@@ -72,18 +72,18 @@ func (h *Host) outputFrame(index int, mac lladdr.Addr, to netip.Addr, packet []b
 		err = syscall.ENOBUFS
 	}
 	if err != nil {
-		h.countTxError(index)
+		h.countTxErrors(index, 1)
 		return fmt.Errorf("sending to %v: %w", to, err)
 	}
 	return nil
 }
 
-// countTxError counts a frame that the path without the lock could not send.
-func (h *Host) countTxError(index int) {
+// countTxErrors counts frames that the path without the lock could not send.
+func (h *Host) countTxErrors(index, frames int) {
 	h.mu.Lock()
 	defer h.unlock()
 	if ifc := h.byIndex(index); ifc != nil {
-		ifc.stats.TxErrors++
+		ifc.stats.TxErrors += uint64(frames)
 	}
 }
 
@@ -99,9 +99,9 @@ func (h *Host) outputHeld(index int, next, to netip.Addr, gateway bool, packet [
 	e, mac, err := h.resolvable(index, next)
 	switch {
 	case err != nil:
-		return fmt.Errorf("sending to %v: %w", to, err)
+		return &SendError{to, next, gateway, err}
 	case !ifc.sends():
-		return fmt.Errorf("sending to %v: %w", to, syscall.ENETDOWN)
+		return &SendError{to, next, gateway, syscall.ENETDOWN}
 	case e == nil:
 		h.send(ifc, mac, typeIPv4, packet)
 		return nil
@@ -116,9 +116,9 @@ func (h *Host) outputHeld(index int, next, to netip.Addr, gateway bool, packet [
 	case !exhausted:
 		return nil
 	case gateway:
-		return fmt.Errorf("sending to %v: gateway %v does not answer: %w", to, next, syscall.EHOSTUNREACH)
+		return &SendError{to, next, gateway, syscall.EHOSTUNREACH}
 	}
-	return fmt.Errorf("sending to %v: %w", to, syscall.EHOSTDOWN)
+	return &SendError{to, next, gateway, syscall.EHOSTDOWN}
 }
 
 // outputSelf sends to an own address: back to the IP side, or onto the wire

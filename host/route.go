@@ -130,6 +130,12 @@ func isGroup(ip netip.Addr) bool { return ip.IsMulticast() || ip == limitedBroad
 // nextHop finds out where a packet goes. Hop.Network is nil for a blackhole.
 func (h *Host) nextHop(to netip.Addr) (route.Hop[entry], error) {
 	hop, ok := h.routes.NextHop(to)
+	return h.checkHop(to, hop, ok)
+}
+
+// checkHop returns a hop that a lookup found, or why packets to an address cannot
+// take it.
+func (h *Host) checkHop(to netip.Addr, hop route.Hop[entry], ok bool) (route.Hop[entry], error) {
 	switch {
 	case !ok && hop.Route != nil:
 		return hop, fmt.Errorf("gateway %v is in no network any more: %w", hop.Addr, syscall.ENETUNREACH)
