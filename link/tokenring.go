@@ -73,10 +73,10 @@ func (TokenRing) Append(dst []byte, h Header, payload []byte) []byte {
 // Parse implements [Framing].
 func (TokenRing) Parse(frame []byte) (Header, []byte, error) {
 	if len(frame) < tokenRingHeaderLen {
-		return Header{}, nil, fmt.Errorf("Token Ring frame of %d bytes: %w", len(frame), ErrShort)
+		return Header{}, nil, fmt.Errorf("IEEE 802.5 frame of %d bytes: %w", len(frame), ErrShort)
 	}
 	if frame[1]&frameTypeMask != frameLLC {
-		return Header{}, nil, fmt.Errorf("Token Ring frame with frame control %#02x: %w", frame[1], ErrFrame)
+		return Header{}, nil, fmt.Errorf("IEEE 802.5 frame with frame control %#02x: %w", frame[1], ErrFrame)
 	}
 	source, rest := [6]byte(frame[8:14]), frame[tokenRingHeaderLen:]
 	h := Header{Destination: lladdr.From6([6]byte(frame[2:8]))}
@@ -84,13 +84,13 @@ func (TokenRing) Parse(frame []byte) (Header, []byte, error) {
 	if source[0]&routeIndicator != 0 {
 		source[0] &^= routeIndicator
 		if h.Route, err = ParseSourceRoute(rest); err != nil {
-			return Header{}, nil, fmt.Errorf("Token Ring frame: %w", err)
+			return Header{}, nil, fmt.Errorf("IEEE 802.5 frame: %w", err)
 		}
 		rest = rest[h.Route.Len():]
 	}
 	h.Source = lladdr.From6(source)
 	if h.Type, rest, err = parseSNAP(rest); err != nil {
-		return Header{}, nil, fmt.Errorf("Token Ring frame: %w", err)
+		return Header{}, nil, fmt.Errorf("IEEE 802.5 frame: %w", err)
 	}
 	return h, rest, nil
 }

@@ -116,6 +116,7 @@ type grammar struct {
 	Take     takeCommand     `cmd:"" help:"Take interfaces over in the running daemon."`
 	Release  releaseCommand  `cmd:"" help:"Hand interfaces back to the kernel."`
 	Lab      labCommand      `cmd:"" help:"Try isat on a private network in this machine."`
+	Cable    cableCommand    `cmd:"" help:"Join hosts by a hub on a Unix socket."`
 	Check    checkCommand    `cmd:"" help:"Validate a configuration."`
 	Reload   reloadCommand   `cmd:"" help:"Make the daemon read its configuration again."`
 	Arp      arpCommand      `cmd:"" passthrough:"" help:"Show and change the ARP table, as arp(8) does."`
