@@ -18,9 +18,6 @@ const (
 	tableOwner     = 2 // NFT_TABLE_F_OWNER, since Linux 5.12
 	attributeOwner = 7 // NFTA_TABLE_OWNER, a netlink port
 
-	hookInput  = 0 // NF_ARP_IN of linux/netfilter_arp.h
-	hookOutput = 1 // NF_ARP_OUT
-
 	verdictDrop   = 0 // NF_DROP of linux/netfilter.h
 	verdictAccept = 1 // NF_ACCEPT
 
@@ -39,14 +36,15 @@ var keyByteOrder = binary.NativeEndian.AppendUint32([]byte{0, 4}, 1)
 const elementsPerMessage = 1024
 
 // batch is a list of nf_tables commands that the kernel applies all together or
-// not at all. The zero batch is empty. Building goes on after an error, which
+// not at all. A batch with its family alone is empty. Building goes on after an error, which
 // commit returns.
 type batch struct {
+	family   uint8
 	commands []netlink.Message
 	err      error
 }
 
-// add appends a command on family arp. Integers in nf_tables attributes are
+// add appends a command on the family. Integers in nf_tables attributes are
 // big-endian.
 func (b *batch) add(command uint16, flags netlink.HeaderFlags, attributes func(*netlink.AttributeEncoder)) {
 	data, err := encode(attributes)
@@ -58,7 +56,7 @@ func (b *batch) add(command uint16, flags netlink.HeaderFlags, attributes func(*
 			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | command),
 			Flags: netlink.Request | netlink.Acknowledge | flags,
 		},
-		Data: append(header(unix.NFPROTO_ARP, 0), data...),
+		Data: append(header(b.family, 0), data...),
 	})
 }
 
@@ -82,29 +80,29 @@ func (b *batch) newSet() {
 	})
 }
 
-func (b *batch) newChain(name string, hook uint32) {
+func (b *batch) newChain(c chain) {
 	b.add(unix.NFT_MSG_NEWCHAIN, netlink.Create|netlink.Excl, func(a *netlink.AttributeEncoder) {
 		a.String(unix.NFTA_CHAIN_TABLE, tableName)
-		a.String(unix.NFTA_CHAIN_NAME, name)
+		a.String(unix.NFTA_CHAIN_NAME, c.name)
 		a.String(unix.NFTA_CHAIN_TYPE, "filter")
 		a.Uint32(unix.NFTA_CHAIN_POLICY, verdictAccept)
 		a.Nested(unix.NFTA_CHAIN_HOOK, func(a *netlink.AttributeEncoder) error {
-			a.Uint32(unix.NFTA_HOOK_HOOKNUM, hook)
-			a.Uint32(unix.NFTA_HOOK_PRIORITY, 0) // "filter", NF_IP_PRI_FILTER
+			a.Uint32(unix.NFTA_HOOK_HOOKNUM, c.hook)
+			a.Int32(unix.NFTA_HOOK_PRIORITY, c.priority)
 			return nil
 		})
 	})
 }
 
-// newRule appends "META @guarded counter drop" to a chain, where meta is the
-// interface name that the frame came in or goes out by.
-func (b *batch) newRule(chain string, meta uint32) {
+// newRule appends "META @guarded counter drop" to a chain, where META is the
+// interface name that the packet came in or goes out by.
+func (b *batch) newRule(c chain) {
 	b.add(unix.NFT_MSG_NEWRULE, netlink.Create|netlink.Append, func(a *netlink.AttributeEncoder) {
 		a.String(unix.NFTA_RULE_TABLE, tableName)
-		a.String(unix.NFTA_RULE_CHAIN, chain)
+		a.String(unix.NFTA_RULE_CHAIN, c.name)
 		a.Nested(unix.NFTA_RULE_EXPRESSIONS, func(a *netlink.AttributeEncoder) error {
 			expression(a, "meta", func(a *netlink.AttributeEncoder) {
-				a.Uint32(unix.NFTA_META_KEY, meta)
+				a.Uint32(unix.NFTA_META_KEY, c.meta)
 				a.Uint32(unix.NFTA_META_DREG, unix.NFT_REG_1)
 			})
 			expression(a, "lookup", func(a *netlink.AttributeEncoder) {

@@ -13,14 +13,14 @@ import (
 // Count is what one rule dropped since Open.
 type Count struct {
 	Packets uint64
-	Bytes   uint64 // of ARP, without the link header
+	Bytes   uint64 // of ARP or IPv4, without the link header
 }
 
-// Counters are the frames of the kernel's own ARP that the guard dropped, on all
-// interfaces together.
+// Counters are the packets that the guard dropped, on all interfaces together:
+// those of the kernel's own ARP, or IPv4 ones.
 type Counters struct {
 	In  Count // received ones that the kernel would have acted on
-	Out Count // ones that the kernel would have sent
+	Out Count // ones that the kernel would have sent; of ARP only
 }
 
 // Counters asks the kernel for the counters. The error wraps [ErrLost] if the
@@ -39,7 +39,7 @@ func (g *Guard) counters() (Counters, error) {
 	if g.closed {
 		return Counters{}, net.ErrClosed
 	}
-	rules, err := request(g.conn, unix.NFT_MSG_GETRULE, netlink.Dump, func(a *netlink.AttributeEncoder) {
+	rules, err := request(g.conn, g.table.family, unix.NFT_MSG_GETRULE, netlink.Dump, func(a *netlink.AttributeEncoder) {
 		a.String(unix.NFTA_RULE_TABLE, tableName)
 	})
 	if err != nil {
@@ -55,7 +55,7 @@ func (g *Guard) counters() (Counters, error) {
 			return Counters{}, err
 		}
 		switch chain {
-		case inputChain:
+		case inputChain, preroutingChain:
 			counters.In = count
 		case outputChain:
 			counters.Out = count

@@ -1,7 +1,7 @@
 // Package guard silences the kernel's own ARP on chosen interfaces while isat
 // speaks ARP there, and gives it its voice back by itself if isat dies or hangs.
 //
-// The guard is one nftables table of family arp:
+// The guard is an nftables table of family arp:
 //
 //	table arp isat {                      # flags owner
 //	        set guarded { type ifname; timeout 3s; }
@@ -15,7 +15,18 @@
 //	        }
 //	}
 //
-// Two things end it without a line of isat being run:
+// On an interface whose IP packets isat takes, too, a second table keeps them from
+// the kernel, which would act on each of them a second time:
+//
+//	table ip isat {                       # flags owner
+//	        set guarded { type ifname; timeout 3s; }
+//	        chain prerouting {
+//	                type filter hook prerouting priority raw; policy accept;
+//	                iifname @guarded counter drop
+//	        }
+//	}
+//
+// Two things end a guard without a line of isat being run:
 //
 //   - The table has an owner, the netlink socket that made it. The kernel deletes
 //     the table when that socket closes, and the socket closes when the process

@@ -34,13 +34,14 @@ type TakenError struct {
 	// Port is the netlink port of the socket that owns the table. It is the id of
 	// its process if that socket was the first of its kind there. 0 means that
 	// nobody owns the table: somebody made it by hand.
-	Port uint32
+	Port   uint32
+	Family string // of the table
 }
 
 // Error says who has the table and what can be done.
 func (e *TakenError) Error() string {
 	if e.Port == 0 {
-		return fmt.Sprintf("a table of that name exists and is not isat's; delete it: nft delete table arp %s", tableName)
+		return fmt.Sprintf("a table of that name exists and is not isat's; delete it: nft delete table %s %s", e.Family, tableName)
 	}
 	return fmt.Sprintf("another process owns a table of that name (netlink port %d, usually its process id); it goes when that process ends", e.Port)
 }
@@ -52,6 +53,7 @@ func (e *TakenError) Is(target error) bool { return target == unix.EBUSY }
 const (
 	featureNFTables = "nf_tables (CONFIG_NF_TABLES)"
 	featureARP      = "the arp family of nf_tables (CONFIG_NF_TABLES_ARP)"
+	featureIP       = "the ip family of nf_tables (CONFIG_NF_TABLES_IPV4)"
 	featureOwner    = "nftables tables with an owner (Linux 5.12)"
 	featureSet      = "nftables sets with timeouts and the expressions meta, lookup, counter and immediate (CONFIG_NF_TABLES and its modules)"
 )
@@ -64,15 +66,15 @@ func explainSocket(err error) error {
 	return err
 }
 
-// explainCreate explains why the kernel refused to make the table. owner looks up
+// explainCreate explains why the kernel refused to make a table. owner looks up
 // who owns the table that is there.
-func explainCreate(r *refusal, owner func() (uint32, error)) error {
+func explainCreate(r *refusal, t table, owner func() (uint32, error)) error {
 	taken := func() error {
 		port, err := owner()
 		if err != nil {
 			return fmt.Errorf("%w, and asking for its owner failed: %w", r.err, err)
 		}
-		return &TakenError{Port: port}
+		return &TakenError{Port: port, Family: t.name}
 	}
 	switch r.command {
 	case noCommand:
@@ -89,12 +91,12 @@ func explainCreate(r *refusal, owner func() (uint32, error)) error {
 		case errors.Is(r.err, unix.EINVAL), errors.Is(r.err, unix.EOPNOTSUPP):
 			return &UnsupportedError{featureOwner, r.err}
 		case errors.Is(r.err, unix.EAFNOSUPPORT):
-			return &UnsupportedError{featureARP, r.err}
+			return &UnsupportedError{t.feature, r.err}
 		}
 	case unix.NFT_MSG_NEWCHAIN:
 		// The kernel has no chain type "filter" for the family.
 		if errors.Is(r.err, unix.ENOENT) || errors.Is(r.err, unix.EOPNOTSUPP) {
-			return &UnsupportedError{featureARP, r.err}
+			return &UnsupportedError{t.feature, r.err}
 		}
 	case unix.NFT_MSG_NEWSET, unix.NFT_MSG_NEWRULE:
 		if errors.Is(r.err, unix.ENOENT) || errors.Is(r.err, unix.EOPNOTSUPP) {

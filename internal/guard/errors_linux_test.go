@@ -37,7 +37,7 @@ func TestExplainCreate(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			owner := func() (uint32, error) { return 7, nil }
-			err := explainCreate(&refusal{test.command, test.errno}, owner)
+			err := explainCreate(&refusal{test.command, test.errno}, arpTable(), owner)
 			var unsupported *UnsupportedError
 			var feature string
 			if errors.As(err, &unsupported) {

@@ -91,7 +91,7 @@ func receive(conn *netlink.Conn) (sequence uint32, err error) {
 
 // request asks for something outside a batch and returns the messages of the
 // answer.
-func request(conn *netlink.Conn, command uint16, flags netlink.HeaderFlags, attributes func(*netlink.AttributeEncoder)) ([]netlink.Message, error) {
+func request(conn *netlink.Conn, family uint8, command uint16, flags netlink.HeaderFlags, attributes func(*netlink.AttributeEncoder)) ([]netlink.Message, error) {
 	data, err := encode(attributes)
 	if err != nil {
 		return nil, fmt.Errorf("encoding nf_tables message %d: %w", command, err)
@@ -101,7 +101,7 @@ func request(conn *netlink.Conn, command uint16, flags netlink.HeaderFlags, attr
 			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | command),
 			Flags: netlink.Request | flags,
 		},
-		Data: append(header(unix.NFPROTO_ARP, 0), data...),
+		Data: append(header(family, 0), data...),
 	})
 	if err != nil {
 		return nil, err

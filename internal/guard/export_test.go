@@ -9,11 +9,11 @@ import (
 
 // Destroy deletes the table through the socket that owns it: nobody else can.
 func (g *Guard) Destroy() error {
-	var b batch
+	b := g.batch()
 	b.add(unix.NFT_MSG_DELTABLE, 0, func(a *netlink.AttributeEncoder) {
 		a.String(unix.NFTA_TABLE_NAME, tableName)
 	})
-	return g.apply(&b)
+	return g.apply(b)
 }
 
 // CloseOnExec reports whether the guard's socket is closed by execve(2).

@@ -17,29 +17,29 @@ import (
 // that named it (DESIGN.md section 4). Refresh three times as often.
 const Timeout = 3 * time.Second
 
-// Names of the objects, as `nft list ruleset` shows them.
-const (
-	tableName   = "isat"
-	setName     = "guarded"
-	inputChain  = "input"
-	outputChain = "output"
-)
-
-// Guard is the table in the network namespace in which it was opened. Its methods
+// Guard is a table in the network namespace in which it was opened. Its methods
 // are safe for concurrent use.
 type Guard struct {
+	table  table
 	mu     sync.Mutex // one exchange with the kernel at a time
 	conn   *netlink.Conn
 	closed bool
 }
 
-// Open makes the table, with no interface guarded, in the network namespace of
-// the calling thread. The table lives until Close or until the process ends.
+// Open makes the table of family arp, with no interface guarded, in the network
+// namespace of the calling thread. The table lives until Close or until the
+// process ends.
 //
 // The errors that a user can act on are: one wrapping EPERM if the process lacks
 // CAP_NET_ADMIN, an [*UnsupportedError] if the kernel lacks what the guard needs,
 // and a [*TakenError] if there is a table of that name already.
-func Open() (*Guard, error) {
+func Open() (*Guard, error) { return open(arpTable()) }
+
+// OpenIP is [Open] for the table of family ip: the kernel does not see the IPv4
+// packets that come in by the guarded interfaces.
+func OpenIP() (*Guard, error) { return open(ipTable()) }
+
+func open(t table) (*Guard, error) {
 	// The socket is close-on-exec (the library opens no other kind) and no method
 	// hands it out: a duplicate in another process would keep the guard alive
 	// after isat's death.
@@ -50,35 +50,37 @@ func Open() (*Guard, error) {
 	// Texts of the kernel in errors; a failure to set it loses nothing else.
 	_ = conn.SetOption(netlink.ExtendedAcknowledge, true)
 
-	g := &Guard{conn: conn}
+	g := &Guard{table: t, conn: conn}
 	if err := g.create(); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("making the nftables table %q of family arp: %w", tableName, err)
+		return nil, fmt.Errorf("making the nftables table %q of family %s: %w", tableName, t.name, err)
 	}
 	return g, nil
 }
 
 // create sends the whole table as one batch.
 func (g *Guard) create() error {
-	var b batch
+	b := g.batch()
 	b.newTable()
 	b.newSet()
-	b.newChain(inputChain, hookInput)
-	b.newRule(inputChain, unix.NFT_META_IIFNAME)
-	b.newChain(outputChain, hookOutput)
-	b.newRule(outputChain, unix.NFT_META_OIFNAME)
-
+	for _, c := range g.table.chains {
+		b.newChain(c)
+		b.newRule(c)
+	}
 	err := b.commit(g.conn)
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return explainCreate(refused, g.owner)
+		return explainCreate(refused, g.table, g.owner)
 	}
 	return err
 }
 
+// batch returns an empty batch on the table's family.
+func (g *Guard) batch() *batch { return &batch{family: g.table.family} }
+
 // owner returns the netlink port that owns the table named isat, 0 if none does.
 func (g *Guard) owner() (port uint32, err error) {
-	tables, err := request(g.conn, unix.NFT_MSG_GETTABLE, 0, func(a *netlink.AttributeEncoder) {
+	tables, err := request(g.conn, g.table.family, unix.NFT_MSG_GETTABLE, 0, func(a *netlink.AttributeEncoder) {
 		a.String(unix.NFTA_TABLE_NAME, tableName)
 	})
 	if err != nil {
@@ -117,10 +119,10 @@ func (g *Guard) Refresh(names []string) error {
 	}
 	// Flush and fill in one batch. Deleting elements by name would not do: one
 	// that has just timed out gives ENOENT, and that fails the batch.
-	var b batch
+	b := g.batch()
 	b.flushSet()
 	b.addElements(names)
-	if err := g.apply(&b); err != nil {
+	if err := g.apply(b); err != nil {
 		return fmt.Errorf("refreshing the guard: %w", err)
 	}
 	return nil
@@ -130,9 +132,9 @@ func (g *Guard) Refresh(names []string) error {
 // An interface that is not guarded is no error. Other errors are those of
 // [Guard.Refresh].
 func (g *Guard) Remove(name string) error {
-	var b batch
+	b := g.batch()
 	b.deleteElement(name)
-	err := g.apply(&b)
+	err := g.apply(b)
 	// ENOENT is the missing element or the missing table. Only the second matters,
 	// and then too the interface is not guarded; Refresh will report it.
 	if errors.Is(err, ErrLost) {

@@ -34,6 +34,11 @@ func ruleset(t *testing.T, ns *testns.NS) string {
 	if err != nil {
 		t.Fatalf("nft list ruleset: %v\n%s", err, out)
 	}
+	return normalize(out)
+}
+
+// normalize takes out of nft's output what differs from run to run.
+func normalize(out string) string {
 	out = regexp.MustCompile(` expires \w+`).ReplaceAllString(out, "")
 	return regexp.MustCompile(`# progname .*`).ReplaceAllString(out, "# progname ...")
 }
