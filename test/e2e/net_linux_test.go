@@ -13,7 +13,7 @@ import (
 
 // patience is how long something may take that happens at once on an idle
 // machine. It is never waited for unless the test fails.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // Net is a private network of hosts. It goes with its test.
 type Net struct {

@@ -29,7 +29,7 @@ func (h *Host) Run(args ...string) Result { h.t.Helper(); return h.RunIn("", arg
 // RunIn is Run with a standard input.
 func (h *Host) RunIn(input string, args ...string) Result {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
