@@ -10,6 +10,7 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -196,5 +197,36 @@ func TestReadmeNamesDocuments(t *testing.T) {
 		if !strings.Contains(texts["../README.md"], "(docs/"+file+")") {
 			t.Errorf("README.md has no link to docs/%s", file)
 		}
+	}
+}
+
+// Every package has a row in the layout, or one of those above it has.
+func TestLayoutNamesPackages(t *testing.T) {
+	text := documents(t)["../CONTRIBUTING.md"]
+	named := func(dir string) bool {
+		for ; dir != "."; dir = filepath.Dir(dir) {
+			if strings.Contains(text, "`"+filepath.ToSlash(dir)+"`") {
+				return true
+			}
+		}
+		return false
+	}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".."):
+			return filepath.SkipDir
+		case d.IsDir() || filepath.Ext(path) != ".go":
+			return nil
+		}
+		dir, err := filepath.Rel("..", filepath.Dir(path))
+		if err == nil && !named(dir) {
+			t.Errorf("CONTRIBUTING.md: the layout has no row for package %s", dir)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
