@@ -223,7 +223,8 @@ func (h *Host) answersFor(ifc *Interface, target, sender netip.Addr) bool {
 		return ifc.owns(target)
 	case ReplySameSubnet:
 		return slices.ContainsFunc(ifc.addresses, func(a Address) bool {
-			return a.Prefix.Addr() == target && a.Prefix.Contains(sender)
+			// A probe has no sender; inet_confirm_addr takes 0.0.0.0 for any.
+			return a.Prefix.Addr() == target && (a.Prefix.Contains(sender) || sender.IsUnspecified())
 		})
 	case ReplyNotHost:
 		if _, hostScope := h.local.has(target); hostScope {

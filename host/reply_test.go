@@ -167,7 +167,7 @@ func TestReplyPolicy(t *testing.T) {
 	}{
 		{host.ReplyAny, map[string]bool{"192.0.2.1 192.0.2.9": true, "192.0.2.1 198.51.100.9": true, "203.0.113.1 192.0.2.9": true, "10.9.9.9 192.0.2.9": true, "10.0.0.5 192.0.2.9": true}},
 		{host.ReplyInterface, map[string]bool{"192.0.2.1 192.0.2.9": true, "192.0.2.1 198.51.100.9": true, "203.0.113.1 192.0.2.9": false, "10.9.9.9 192.0.2.9": false}},
-		{host.ReplySameSubnet, map[string]bool{"192.0.2.1 192.0.2.9": true, "192.0.2.1 198.51.100.9": false, "203.0.113.1 192.0.2.9": false}},
+		{host.ReplySameSubnet, map[string]bool{"192.0.2.1 192.0.2.9": true, "192.0.2.1 0.0.0.0": true, "192.0.2.1 198.51.100.9": false, "203.0.113.1 192.0.2.9": false}},
 		{host.ReplyNotHost, map[string]bool{"192.0.2.1 192.0.2.9": true, "203.0.113.1 192.0.2.9": true, "10.9.9.9 192.0.2.9": false}},
 		{host.ReplyNever, map[string]bool{"192.0.2.1 192.0.2.9": false, "203.0.113.1 192.0.2.9": false}},
 	} {

@@ -304,10 +304,19 @@ func (m *Manager) readMachine() error {
 	if err != nil {
 		return err
 	}
+	addrs, err := m.conn.Addrs(0)
+	if err != nil {
+		return err
+	}
+	// The scope is the address's; local routes are of scope host, all of them.
+	wider := make(map[netip.Addr]bool)
+	for _, a := range addrs {
+		wider[a.Local] = wider[a.Local] || a.Scope != rtnl.ScopeHost
+	}
 	var local []host.Address
 	for _, r := range routes {
 		if r.Type == rtnl.RouteLocal {
-			local = append(local, host.Address{Prefix: r.Dst, HostScope: r.Scope == rtnl.ScopeHost && r.Dst.Addr().IsLoopback()})
+			local = append(local, host.Address{Prefix: r.Dst, HostScope: !wider[r.Dst.Addr()]})
 		}
 	}
 	m.host.SetLocal(local)

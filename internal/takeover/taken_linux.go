@@ -97,7 +97,13 @@ func (m *Manager) Check(spec Spec) error {
 	return nil
 }
 
-func takeError(name string, err error) error { return fmt.Errorf("taking %s over: %w", name, err) }
+// takeError says what did not work and, if a privilege is missing, the remedy.
+func takeError(name string, err error) error {
+	if errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("taking %s over: %w: run isat as root, or grant it CAP_NET_ADMIN and CAP_NET_RAW (setcap(8), or AmbientCapabilities= of systemd.exec(5))", name, err)
+	}
+	return fmt.Errorf("taking %s over: %w", name, err)
+}
 
 // Await makes the manager take an interface over as soon as it appears.
 func (m *Manager) Await(spec Spec) {

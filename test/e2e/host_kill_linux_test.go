@@ -72,10 +72,16 @@ type mortal struct {
 // configure writes a configuration: with or without e1.
 func (d *mortal) configure(t testing.TB, both bool) {
 	t.Helper()
-	text := fmt.Sprintf("[daemon]\nsocket = %q\nruntime-dir = %q\nstate-dir = %q\n", d.dir+"/sock", d.dir+"/run", d.dir+"/state") + standard
+	text := standard
 	if both {
 		text += strings.ReplaceAll(standard, "e0", "e1")
 	}
+	d.write(t, text)
+}
+
+func (d *mortal) write(t testing.TB, config string) {
+	t.Helper()
+	text := fmt.Sprintf("[daemon]\nsocket = %q\nruntime-dir = %q\nstate-dir = %q\n", d.dir+"/sock", d.dir+"/run", d.dir+"/state") + config
 	if err := os.WriteFile(d.dir+"/toml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
