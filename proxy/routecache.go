@@ -56,7 +56,7 @@ type routeKey struct {
 type slot struct {
 	phase      phase
 	asks       uint8     // how often it was asked for
-	since      time.Time // known: when it became so; else when the first request came
+	since      time.Time // known: when it became so; else when the last request came before it was asked for
 	generation uint64    // of the routes when it was asked for
 	serial     uint64    // of the question, if asked
 	request    Request   // the one that waits, unless known
@@ -100,16 +100,19 @@ func NewRouteCache(limits Limits) *RouteCache {
 func (c *RouteCache) Routes(now time.Time, r Request) (Routes, RouteState) {
 	key := routeKey{r.Interface, r.TargetIP, r.SenderIP}
 	s := c.slots[key]
-	if s != nil && !c.over(now, s) {
-		if s.phase == known {
-			c.stats.Hits++
-			return s.routes, Known
-		}
+	switch {
+	case s == nil:
+	case s.phase == queued:
+		s.since, s.request = now, r
+		return Routes{}, Unknown
+	case c.over(now, s):
+		c.drop(key, s)
+	case s.phase == known:
+		c.stats.Hits++
+		return s.routes, Known
+	default:
 		s.request = r
 		return Routes{}, Unknown
-	}
-	if s != nil {
-		c.drop(key, s)
 	}
 	if len(c.queue) >= c.limits.Size || !c.room(now) || !c.tokens.take(now) {
 		c.stats.Limited++
@@ -126,7 +129,7 @@ func (c *RouteCache) Questions(dst []Question) []Question {
 	for _, key := range c.queue {
 		s := c.slots[key]
 		if s == nil || s.phase != queued {
-			continue // it took too long, and may be in the queue again
+			continue // it made room, and may be in the queue again
 		}
 		c.serial++
 		c.stats.Questions++

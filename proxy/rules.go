@@ -37,12 +37,9 @@ type set struct {
 func (r *Rules) Add(rules ...Rule) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := r.load()
-	for _, add := range rules {
-		var err error
-		if next, err = next.add(add); err != nil {
-			return fmt.Errorf("adding the proxy rule for %v on %q: %w", add.Prefix, add.Interface, err)
-		}
+	next, err := r.load().add(rules)
+	if err != nil {
+		return err
 	}
 	r.set.Store(next)
 	return nil
@@ -134,15 +131,35 @@ func (s *set) has(ifname string, prefix netip.Prefix) bool {
 	return ok
 }
 
-// add returns s with a rule that is new.
-func (s *set) add(r Rule) (*set, error) {
-	if err := r.check(); err != nil {
-		return nil, err
+// add returns s with rules that are new.
+func (s *set) add(rules []Rule) (*set, error) {
+	next := &set{links: make(map[string]*bart.Table[*rule], len(s.links)+1)}
+	maps.Copy(next.links, s.links)
+	own := make(map[string]bool) // whose table no reader has
+	for _, r := range rules {
+		err := r.check()
+		if err == nil && next.has(r.Interface, r.Prefix) {
+			err = syscall.EEXIST
+		}
+		if err != nil {
+			return nil, fmt.Errorf("adding the proxy rule for %v on %q: %w", r.Prefix, r.Interface, err)
+		}
+		table := next.links[r.Interface]
+		switch {
+		case table == nil:
+			table, own[r.Interface] = new(bart.Table[*rule]), true
+		case !own[r.Interface] && len(rules) > 1:
+			// One copy of it all costs less than one of its upper part a rule.
+			table, own[r.Interface] = table.Clone(), true
+		}
+		if own[r.Interface] {
+			table.Insert(r.Prefix, newRule(r))
+		} else {
+			table = table.InsertPersist(r.Prefix, newRule(r))
+		}
+		next.links[r.Interface] = table
 	}
-	if s.has(r.Interface, r.Prefix) {
-		return nil, syscall.EEXIST
-	}
-	return s.with(r), nil
+	return next, nil
 }
 
 // with returns s with r, which has been checked.

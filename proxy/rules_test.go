@@ -205,3 +205,29 @@ func TestConcurrentChanges(t *testing.T) {
 		t.Errorf("%d rules, want 800: a change was lost", n)
 	}
 }
+
+// A set that a reader has does not change, however the next one is made.
+func TestSetsNeverChange(t *testing.T) {
+	var rules Rules
+	mustAdd(t, &rules, on("e0", "10.0.0.0/8"), on("e1", "10.0.0.0/8"))
+	old := rules.load()
+	mustAdd(t, &rules, on("e0", "10.1.0.0/16"), on("e0", "10.2.0.0/16"), on("e2", "10.0.0.0/8"))
+	mustAdd(t, &rules, on("e1", "10.1.0.0/16"))
+	if _, err := rules.Set(on("e1", "10.2.0.0/16")); err != nil {
+		t.Fatal(err)
+	}
+	if err := rules.Remove("e1", prefix("10.0.0.0/8")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ ifname, ip, want string }{
+		{"e0", "10.1.0.1", "10.0.0.0/8"}, {"e0", "10.2.0.1", "10.0.0.0/8"},
+		{"e1", "10.1.0.1", "10.0.0.0/8"}, {"e1", "10.2.0.1", "10.0.0.0/8"},
+	} {
+		if in := old.lookup(tt.ifname, addr(tt.ip)); in == nil || in.Prefix != prefix(tt.want) {
+			t.Errorf("%s on %s: %+v, want the rule for %s", tt.ip, tt.ifname, in, tt.want)
+		}
+	}
+	if old.lookup("e2", addr("10.0.0.1")) != nil {
+		t.Error("an interface came into an old set")
+	}
+}
