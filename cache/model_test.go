@@ -14,16 +14,50 @@ import (
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := newBench()
-		b.limits = Limits{
-			MaxAge:   time.Duration(rapid.IntRange(1, 40).Draw(t, "max_age")) * time.Second,
-			MaxTries: rapid.IntRange(1, 6).Draw(t, "maxtries"),
-			Wait:     time.Duration(rapid.IntRange(1, 30).Draw(t, "wait")) * time.Second,
-			MaxHold:  rapid.IntRange(0, 3).Draw(t, "maxhold"),
-			UseDelay: time.Duration(rapid.IntRange(0, 10).Draw(t, "use delay")) * time.Second,
-		}
+		b.limits = drawLimits(t)
 		life := &life{t: t, bench: b}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			life.step()
+		}
+	})
+}
+
+func drawLimits(t *rapid.T) Limits {
+	return Limits{
+		MaxAge:   time.Duration(rapid.IntRange(1, 40).Draw(t, "max_age")) * time.Second,
+		MaxTries: rapid.IntRange(1, 6).Draw(t, "maxtries"),
+		Wait:     time.Duration(rapid.IntRange(1, 30).Draw(t, "wait")) * time.Second,
+		MaxHold:  rapid.IntRange(0, 3).Draw(t, "maxhold"),
+		UseDelay: time.Duration(rapid.IntRange(0, 10).Draw(t, "use delay")) * time.Second,
+	}
+}
+
+// TestRest changes the limits and takes demand back at any moment: whatever
+// happens, ticks come to rest, so that the owner does not spin.
+func TestRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := newBench()
+		b.limits = drawLimits(t)
+		l := &life{t: t, bench: b}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			switch rapid.IntRange(0, 5).Draw(t, "step") {
+			case 0:
+				b.limits = drawLimits(t)
+			case 1:
+				b.Abandon()
+			case 2:
+				b.after(time.Duration(rapid.IntRange(0, 100_000).Draw(t, "late by ms")) * time.Millisecond)
+			default:
+				b.give(Input{
+					Kind: Kind(rapid.IntRange(int(Tick), int(Lend)).Draw(t, "kind")), Addr: addrA,
+					Await: rapid.Bool().Draw(t, "await"), Used: rapid.Bool().Draw(t, "used"),
+					Age: time.Duration(rapid.IntRange(0, 100).Draw(t, "age")) * time.Second,
+				})
+			}
+			l.checkRest()
+			if b.State() == None {
+				b.Entry = New(&b.limits)
+			}
 		}
 	})
 }
