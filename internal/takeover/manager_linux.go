@@ -77,7 +77,7 @@ type Spec struct {
 // Open acquires the network namespace of the calling thread for this process and
 // opens the sockets. It undoes what a daemon that was killed has left behind, and
 // changes nothing else. Errors name the capability or feature that is missing.
-func Open(o Options) (m *Manager, err error) {
+func Open(o Options) (*Manager, error) {
 	if err := checkKernel(); err != nil {
 		return nil, err
 	}
@@ -85,45 +85,48 @@ func Open(o Options) (m *Manager, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m = &Manager{log: o.Log, lock: lock, away: make(map[string][]host.Change),
+	m := &Manager{log: o.Log, lock: lock, away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error)}
 	m.taken.Store(&map[int]*taken{})
-	defer func() {
-		if err != nil {
-			m.Close()
-		}
-	}()
+	if err := m.open(o); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// open opens the records and the sockets. After an error some are open.
+func (m *Manager) open(o Options) error {
 	here, err := record.Here()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if m.store, err = record.Open(o.RuntimeDir, here); err != nil {
-		return nil, err
+		return err
 	}
 	if m.entries, err = record.OpenEntries(o.RuntimeDir, here); err != nil {
-		return nil, err
+		return err
 	}
 	if m.conn, err = rtnl.Dial(rtnl.Config{}); err != nil {
-		return nil, err
+		return err
 	}
 	if m.writer, err = rtnl.Dial(rtnl.Config{}); err != nil {
-		return nil, err
+		return err
 	}
 	if m.misses, err = rtnl.DialMisses(rtnl.Config{ReadBuffer: o.ReceiveBuffer}); err != nil {
-		return nil, err
+		return err
 	}
 	own := []uint32{m.conn.PortID(), m.writer.PortID()}
 	if m.changes, err = rtnl.DialChanges(rtnl.Config{ReadBuffer: o.ReceiveBuffer}, own...); err != nil {
-		return nil, err
+		return err
 	}
 	results, err := restoreSettings(context.Background(), m.store, m.conn, nil)
 	if err != nil {
-		return nil, fmt.Errorf("undoing what an earlier daemon left behind: %w", err)
+		return fmt.Errorf("undoing what an earlier daemon left behind: %w", err)
 	}
 	for _, r := range results {
 		m.log.Info("put back what an earlier daemon left behind", "setting", r.String())
 	}
-	return m, nil
+	return nil
 }
 
 // Bind gives the manager its host, which was made with it as Neighbours. It is
