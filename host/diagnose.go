@@ -161,6 +161,10 @@ func (h *Host) reportRoute(m route.Message[entry]) {
 	}
 	if m.Entry != nil {
 		e.MAC = m.Entry.Addr()
+	} else {
+		// A network is not told by its address alone. Those of single addresses
+		// are, and they come with every neighbour: no text is made for them.
+		e.Severity, e.Message = event.Debug, fmt.Sprintf("route: %v %v on %s, flags %v", m.Type, m.Prefix, e.Interface, m.Flags)
 	}
 	h.record(e)
 }

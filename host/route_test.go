@@ -162,3 +162,14 @@ func TestNetworkTakesEntries(t *testing.T) {
 		a.none(t, "10.1.0.2") // its timer came along
 	})
 }
+
+// TestNetworksAreToldWhole: the event of a network says which, with its length.
+func TestNetworksAreToldWhole(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n := l.host("02:00:00:00:00:01", "192.0.2.1/24")
+		added := n.seen(event.RouteAdd)
+		if len(added) != 1 || added[0].Message != "route: add 192.0.2.0/24 on e0, flags UC" || added[0].Severity != event.Debug {
+			t.Errorf("told %+v", added)
+		}
+	})
+}

@@ -108,6 +108,11 @@ func (d *Daemon) DeleteEntries(_ context.Context, ifname string) ([]api.Entry, e
 
 // Resolve implements the API.
 func (d *Daemon) Resolve(ctx context.Context, ip netip.Addr, ifname string) (api.Entry, error) {
+	for _, e := range d.entries(ifname, ip) {
+		if e.Authority {
+			return e, nil // an own address, to which the kernel has a route by lo
+		}
+	}
 	ifc, next, gateway, err := d.nextHop(ip, ifname)
 	if err != nil {
 		return api.Entry{}, err
