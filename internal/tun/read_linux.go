@@ -40,13 +40,13 @@ func (r *reader) init(d *Device) {
 // ReadPackets waits until there is an IPv4 packet at least and returns those that
 // are there, as they go onto the wire, with their checksums. They belong to the
 // device and are valid until the next call. After Close the error wraps
-// [net.ErrClosed].
+// [net.ErrClosed]; if somebody has deleted the device it wraps ENXIO.
 func (d *Device) ReadPackets() ([][]byte, error) {
 	r := &d.reader
 	for {
 		r.packets, r.cut, r.err = r.packets[:0], r.cut[:0], 0
 		if err := d.raw.Read(r.poll); err != nil {
-			return nil, d.failed("reading from", err)
+			return nil, d.failed("reading from", unix.ENXIO) // the poller finds an error on the file
 		}
 		if len(r.packets) > 0 {
 			d.counts.read.Add(uint64(len(r.packets)))

@@ -25,7 +25,8 @@ func (w *writer) init(*Device) { w.poll = w.try }
 // WritePackets gives packets to the kernel, which takes them as received.
 // Consecutive segments of a TCP connection go as one; the headers of packets may be
 // changed for that. It does not keep them. What the kernel refuses is counted and
-// no error: the device may be down. After Close the error wraps [net.ErrClosed].
+// no error: the device may be down. After Close the error wraps [net.ErrClosed]; if
+// somebody has deleted the device it wraps ENXIO.
 func (d *Device) WritePackets(packets [][]byte) error {
 	w := &d.writer
 	for len(packets) > 0 {
@@ -39,7 +40,7 @@ func (d *Device) WritePackets(packets [][]byte) error {
 		case w.err == 0:
 			d.counts.written.Add(uint64(n))
 		case errors.Is(w.err, unix.EBADFD):
-			return d.failed("writing to", w.err) // somebody has deleted the device
+			return d.failed("writing to", unix.ENXIO) // somebody has deleted the device
 		default:
 			d.counts.refused.Add(uint64(n))
 		}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/isat-project/isat/lladdr"
 )
 
 // Defaults of [Options].
@@ -28,6 +30,9 @@ type Options struct {
 	// not cut yet, are cut into those of the wire, with their checksums; TCP
 	// segments that are sent one behind the other go as one.
 	IP bool
+	// Station is an Ethernet address besides that of the interface for whose frames
+	// the interface listens too, as long as the connection is open.
+	Station lladdr.Addr
 	// Observe refuses to send, with EPERM.
 	Observe bool
 	// Batch is how many frames one system call receives or sends at most; 0 means
@@ -47,6 +52,7 @@ type Options struct {
 type Conn struct {
 	index    int
 	observe  bool
+	station  lladdr.Addr
 	file     *os.File // non-blocking, so that Close wakes the reader and no thread waits
 	raw      syscall.RawConn
 	closed   atomic.Bool
@@ -67,7 +73,7 @@ func Listen(ifindex int, opts Options) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a packet socket on interface %d: %w", ifindex, err)
 	}
-	c := &Conn{index: ifindex, observe: opts.Observe}
+	c := &Conn{index: ifindex, observe: opts.Observe, station: opts.Station}
 	c.file = os.NewFile(uintptr(fd), "packet")
 	if c.raw, err = c.file.SyscallConn(); err != nil {
 		c.file.Close()
@@ -117,7 +123,11 @@ func open(ifindex int, o Options) (fd int, err error) {
 	if err != nil {
 		return -1, fmt.Errorf("socket: %w", err)
 	}
-	if err := configure(fd, o); err != nil {
+	err = configure(fd, o)
+	if err == nil && o.Station.IsValid() {
+		err = addStation(fd, ifindex, o.Station)
+	}
+	if err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
@@ -127,6 +137,17 @@ func open(ifindex int, o Options) (fd int, err error) {
 		return -1, fmt.Errorf("bind: %w", err)
 	}
 	return fd, nil
+}
+
+// addStation makes the interface listen for frames to another address of its own
+// (packet(7), PACKET_MR_UNICAST). It ends with the socket.
+func addStation(fd, ifindex int, station lladdr.Addr) error {
+	m := unix.PacketMreq{Ifindex: int32(ifindex), Type: unix.PACKET_MR_UNICAST, Alen: uint16(station.Len())}
+	station.AppendBytes(m.Address[:0])
+	if err := unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &m); err != nil {
+		return fmt.Errorf("listening for %v: %w", station, err)
+	}
+	return nil
 }
 
 // configure sets the options of packet(7) and socket(7).

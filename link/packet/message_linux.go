@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/isat-project/isat/lladdr"
 )
 
 // message is one frame as the kernel gives it: bytes, struct sockaddr_ll and
@@ -91,4 +93,11 @@ func (m *message) kind() uint8 { return m.from.Pkttype }
 func (m *message) toGroup(offset int) bool {
 	f := m.frame()[min(offset, len(m.frame())):]
 	return m.from.Hatype == unix.ARPHRD_ETHER && len(f) > 0 && f[0]&1 != 0
+}
+
+// isTo reports whether an Ethernet frame, which begins at the offset, is for the
+// station; never for the zero Addr.
+func (m *message) isTo(offset int, station lladdr.Addr) bool {
+	f := m.frame()[min(offset, len(m.frame())):]
+	return station.Len() == 6 && len(f) >= 6 && lladdr.From6([6]byte(f)) == station
 }

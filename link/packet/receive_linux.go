@@ -114,7 +114,7 @@ func (c *Conn) accept(m *message) bool {
 		c.counters.outgoing.Add(1)
 	case m.vlan != 0, m.kind() == unix.PACKET_OTHERHOST && m.toGroup(c.segments.offset()):
 		c.counters.tagged.Add(1)
-	case m.kind() == unix.PACKET_OTHERHOST:
+	case m.kind() == unix.PACKET_OTHERHOST && !m.isTo(c.segments.offset(), c.station):
 		c.counters.otherHost.Add(1)
 	default:
 		c.counters.received.Add(1)
