@@ -98,6 +98,20 @@ func TestTshark(t *testing.T) {
 	}
 }
 
+// A route reads as tcpdump prints it, but for its spaces.
+func TestTcpdumpPrintsTheRoute(t *testing.T) {
+	h := header
+	h.Route = route(t, longest)
+	name := recording(t, pcap.LinkTypeIEEE8025, [][]byte{link.TokenRing{}.Append(nil, h, ipPacket(20))})
+	out, err := exec.Command(testns.Program(t, "tcpdump"), "-nn", "-e", "-r", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Replace(h.Route.String(), "=", " = ", 1); !strings.Contains(string(out), want) {
+		t.Errorf("tcpdump prints %s without %q", out, want)
+	}
+}
+
 // recording writes frames to a file and returns its name.
 func recording(t *testing.T, linkType uint32, frames [][]byte) string {
 	t.Helper()

@@ -71,6 +71,18 @@ func TestPort(t *testing.T) {
 	if got, want := len(w.frames), 5+2+3+120+2; got != want {
 		t.Errorf("%d frames on the wire, want %d", got, want)
 	}
+	// RFC 1201 section 2: the sequence number tells packets apart.
+	sequences := make(map[string]bool)
+	for _, frame := range w.frames {
+		number := frame[4:6]
+		if frame[3] == 0xff { // an exception frame
+			number = frame[8:10]
+		}
+		sequences[string(number)] = true
+	}
+	if len(sequences) != len(packets) {
+		t.Errorf("%d sequence numbers for %d packets", len(sequences), len(packets))
+	}
 	// A batch that is smaller than some packets have fragments.
 	frames := make([][]byte, 7)
 	var got [][]byte
