@@ -18,7 +18,7 @@ import (
 type ARCnet struct{}
 
 const (
-	arcnetMTU    = 1500  // sys/net/if_arcsubr.c of FreeBSD; RFC 1201 section 4 encourages it
+	arcnetMTU    = 1500  // sys/net/if_arcsubr.c of FreeBSD, drivers/net/arcnet/rfc1201.c of Linux
 	arcnetMaxMTU = 60480 // sys/net/if_arc.h of FreeBSD: ARC_PHDS_MAXMTU, 120 fragments of 504 bytes
 )
 

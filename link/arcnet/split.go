@@ -5,8 +5,7 @@ import (
 )
 
 // maxFragments is how many frames a packet is split into at most (RFC 1201
-// section 2: a split flag is EE hexadecimal at the highest; ARC_PHDS_MAXMTU of
-// FreeBSD is 120 times 504).
+// section 2; ARC_PHDS_MAXMTU of FreeBSD is 120 times 504).
 const maxFragments = 120
 
 // firstFlag returns the split flag of the first of n fragments, and laterFlag
