@@ -9,10 +9,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// notifyPatience is how long systemd may take to take a message.
+const notifyPatience = time.Second
+
 // notify tells systemd a state (sd_notify(3)); without systemd it does nothing.
+// The message waits if nobody reads it, which must not keep the daemon from
+// handing its interfaces back.
 func (d *Daemon) notify(state string) {
-	if _, err := sd.SdNotify(false, state); err != nil {
-		d.log.Warn("telling systemd the state", "error", err)
+	told := make(chan error, 1)
+	go func() {
+		_, err := sd.SdNotify(false, state)
+		told <- err
+	}()
+	select {
+	case err := <-told:
+		if err != nil {
+			d.log.Warn("telling systemd the state", "error", err)
+		}
+	case <-time.After(notifyPatience):
+		d.log.Warn("telling systemd the state: it does not read what NOTIFY_SOCKET has")
 	}
 }
 

@@ -202,7 +202,7 @@ func (m *Manager) vanished(t *taken) {
 	}
 	m.put(t.index, nil)
 	if !t.spec.Observe {
-		if err := m.guard.Remove(name); err != nil {
+		if err := m.unguard(name); err != nil {
 			m.log.Error("taking an interface that vanished out of the guard", "interface", name, "error", err)
 		}
 		if err := m.restore(t.index); err != nil {
@@ -335,13 +335,14 @@ func (m *Manager) readMachine() error {
 		}
 	}
 	m.host.SetSiblings(siblings)
+	m.changed()
 	return nil
 }
 
 // kernelAnswers reports whether the kernel's ARP on an interface answers for
 // addresses of others.
 func (m *Manager) kernelAnswers(l rtnl.Link, all *rtnl.InetConf) bool {
-	if m.get(l.Index) != nil || l.IPv4 == nil || !l.Up() || l.Flags&rtnl.LinkNoARP != 0 || l.Master != 0 {
+	if _, held := m.ports[l.Name]; held || m.get(l.Index) != nil || l.IPv4 == nil || !l.Up() || l.Flags&rtnl.LinkNoARP != 0 || l.Master != 0 {
 		return false
 	}
 	switch rtnl.EffectiveConf(rtnl.ConfARPIgnore, all, l.IPv4) {

@@ -221,10 +221,24 @@ func (m *Manager) handBack(t *taken) error {
 	name := t.Name()
 	var err error
 	if !t.spec.Observe {
-		err = m.guard.Remove(name)
+		err = m.unguard(name)
 	}
 	err = errors.Join(err, m.withdraw(t))
 	m.report(event.HandedBack, name, "isat: the kernel does ARP on "+name+" again")
+	return err
+}
+
+// unguard lets the kernel do ARP on an interface again. The last one takes the
+// guard's table with it. mu is held.
+func (m *Manager) unguard(name string) error {
+	if m.guard == nil {
+		return nil
+	}
+	if others := slices.DeleteFunc(m.guarded(), func(n string) bool { return n == name }); len(others) > 0 {
+		return m.guard.Remove(name)
+	}
+	err := m.guard.Close()
+	m.guard = nil
 	return err
 }
 

@@ -80,6 +80,14 @@ func startISAT(t testing.TB, h *Host, dir, config string) *ISAT {
 	d.API = api.NewClient(d.path("sock"))
 	t.Cleanup(d.close)
 	d.awaitReady(notify)
+	go func() { // as systemd goes on reading: the queue has room for few messages
+		_ = notify.SetReadDeadline(time.Time{})
+		for b := make([]byte, 4096); ; {
+			if _, err := notify.Read(b); err != nil {
+				return // closed
+			}
+		}
+	}()
 	return d
 }
 
@@ -89,7 +97,12 @@ func (d *ISAT) path(name string) string { return filepath.Join(d.dir, name) }
 func (d *ISAT) WriteConfig(config string) {
 	d.t.Helper()
 	daemon := fmt.Sprintf("[daemon]\nsocket = %q\nruntime-dir = %q\nstate-dir = %q\n", d.path("sock"), d.path("run"), d.path("state"))
-	if err := os.WriteFile(d.path("toml"), []byte(daemon+config), 0o600); err != nil {
+	// All at once: the daemon may read it at any moment.
+	err := os.WriteFile(d.path("toml.new"), []byte(daemon+config), 0o600)
+	if err == nil {
+		err = os.Rename(d.path("toml.new"), d.path("toml"))
+	}
+	if err != nil {
 		d.t.Fatal(err)
 	}
 }
