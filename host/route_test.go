@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/route"
