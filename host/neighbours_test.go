@@ -317,3 +317,27 @@ func TestMissEvents(t *testing.T) {
 		}
 	})
 }
+
+// TestKnown: the IP side is not told what it has already, but it is told again
+// when it has lost it.
+func TestKnown(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		known := admin("192.0.2.11", macThird)
+		known.Known = true
+		if _, err := n.Set(known); err != nil {
+			t.Error(err)
+		}
+		k.expect(t, "set there")
+		n.ifc.Lost(ip("192.0.2.11"))
+		k.expect(t, "lost there", "192.0.2.11 fixed "+macThird)
+		n.ifc.Forget(ip("192.0.2.11"))
+		k.expect(t, "deleted there")
+		if _, err := n.Set(known); err != nil {
+			t.Error(err)
+		}
+		n.ifc.Forget(ip("192.0.2.11"))
+		k.expect(t, "set and deleted there")
+		n.none(t, "192.0.2.11")
+	})
+}

@@ -43,6 +43,9 @@ type Change struct {
 	Origin Origin
 	// Age is how long ago the owner of a temporary entry was heard.
 	Age time.Duration
+	// Known says that the IP side has the binding already. It is not told of it:
+	// who made it there may have deleted it meanwhile, and it would be back.
+	Known bool
 }
 
 // Set makes or changes an entry and reports whether it is new. This is the one
@@ -92,12 +95,13 @@ func (h *Host) set(c Change) (bool, error) {
 		e.origin = c.Origin
 		_ = e.network.Change(e.ip, e.flags()) // the clone is there
 	}
-	e.installed = true
+	e.installed = !c.Known
 	kind := cache.Pin
 	if c.Temporary || c.Origin != Administrator {
 		kind = cache.Lend
 	}
 	h.handle(time.Now(), e, cache.Input{Kind: kind, Addr: c.MAC, Age: c.Age})
+	e.installed = true
 	if kind == cache.Pin {
 		ifc.untrack(e)
 	} else {
