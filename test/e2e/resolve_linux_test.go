@@ -125,7 +125,9 @@ func TestSilentHost(t *testing.T) {
 	d := StartISAT(t, isat, standard)
 	wire := peer.Capture("e0")
 	before := rss(t, d.Pid)
-	r := isat.Run("ping", "-q", "-c", "257", "-i", "0.03", "-W", "1", silent)
+	// A packet that waits in the kernel counts against the sender's buffer: with
+	// that of ping it would send few.
+	r := isat.Run("ping", "-q", "-S", "1000000", "-c", "257", "-i", "0.02", "-W", "1", silent)
 	if r.Code != 1 || !strings.Contains(r.Stdout, "257 packets transmitted, 0 received, +") {
 		t.Errorf("ping: %+v, want 257 packets lost with errors", r)
 	}
