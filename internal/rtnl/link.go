@@ -53,20 +53,23 @@ func (s OperState) String() string {
 
 // Link is a network interface.
 type Link struct {
-	Index      int
-	Name       string
-	MAC        lladdr.Addr
-	Broadcast  lladdr.Addr // on a point-to-point link the peer's address
-	Type       arp.HardwareType
-	Flags      LinkFlags
-	OperState  OperState
-	Carrier    bool
-	MTU        int
-	Kind       string // of driver, IFLA_INFO_KIND ("veth", "bridge"); empty for hardware
-	Master     int    // index of the interface this one is a port of, 0: none
-	MasterKind string // of the master, IFLA_INFO_SLAVE_KIND ("bridge", "bond")
-	LowerIndex int    // index of the interface below (IFLA_LINK), for veth its peer; 0: none
-	LowerNetNS bool   // LowerIndex is of another namespace (IFLA_LINK_NETNSID)
+	Index     int
+	Name      string
+	MAC       lladdr.Addr
+	Broadcast lladdr.Addr // on a point-to-point link the peer's address
+	Type      arp.HardwareType
+	Flags     LinkFlags
+	OperState OperState
+	Carrier   bool
+	// CarrierChanges counts how often the carrier came and went; it does so with
+	// IFF_UP, too, where the driver says that (IFLA_CARRIER_CHANGES).
+	CarrierChanges uint32
+	MTU            int
+	Kind           string // of driver, IFLA_INFO_KIND ("veth", "bridge"); empty for hardware
+	Master         int    // index of the interface this one is a port of, 0: none
+	MasterKind     string // of the master, IFLA_INFO_SLAVE_KIND ("bridge", "bond")
+	LowerIndex     int    // index of the interface below (IFLA_LINK), for veth its peer; 0: none
+	LowerNetNS     bool   // LowerIndex is of another namespace (IFLA_LINK_NETNSID)
 
 	// IPv4 is the interface's net.ipv4.conf; nil for an interface without IPv4
 	// (MTU below 68), or no more with it (deleted).
@@ -103,6 +106,8 @@ func parseLink(payload []byte, l *Link) bool {
 			l.OperState = OperState(a.uint8())
 		case unix.IFLA_CARRIER:
 			l.Carrier = a.uint8() != 0
+		case unix.IFLA_CARRIER_CHANGES:
+			l.CarrierChanges = a.uint32()
 		case unix.IFLA_MTU:
 			l.MTU = int(a.uint32())
 		case unix.IFLA_MASTER:

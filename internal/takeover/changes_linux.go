@@ -189,6 +189,10 @@ func (m *Manager) linkFollowed(t *taken, l rtnl.Link) {
 	if err := t.ifc.SetMAC(l.MAC); err != nil {
 		m.log.Error("following a change of address", "error", err)
 	}
+	if running(old) && running(l) && l.CarrierChanges != old.CarrierChanges {
+		// It was down and is up again, and nobody has told of that.
+		t.ifc.SetRunning(false)
+	}
 	t.ifc.SetRunning(running(l))
 }
 
@@ -335,14 +339,13 @@ func (m *Manager) readMachine() error {
 		}
 	}
 	m.host.SetSiblings(siblings)
-	m.changed()
 	return nil
 }
 
 // kernelAnswers reports whether the kernel's ARP on an interface answers for
 // addresses of others.
 func (m *Manager) kernelAnswers(l rtnl.Link, all *rtnl.InetConf) bool {
-	if _, held := m.ports[l.Name]; held || m.get(l.Index) != nil || l.IPv4 == nil || !l.Up() || l.Flags&rtnl.LinkNoARP != 0 || l.Master != 0 {
+	if m.get(l.Index) != nil || l.IPv4 == nil || !l.Up() || l.Flags&rtnl.LinkNoARP != 0 || l.Master != 0 {
 		return false
 	}
 	switch rtnl.EffectiveConf(rtnl.ConfARPIgnore, all, l.IPv4) {

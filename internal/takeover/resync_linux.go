@@ -14,11 +14,18 @@ import (
 func (m *Manager) resyncAll() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	before := make(map[*taken]rtnl.Link)
+	for _, t := range *m.taken.Load() {
+		before[t] = t.present()
+	}
 	errs := []error{m.relink()}
 	for _, t := range *m.taken.Load() {
 		errs = append(errs, m.readdress(t.index))
 		if !t.spec.Observe {
-			errs = append(errs, m.resync(t))
+			old, now := before[t], t.present()
+			// Else the kernel has flushed its table and every entry is missing.
+			undisturbed := old.MAC == now.MAC && old.CarrierChanges == now.CarrierChanges && running(now)
+			errs = append(errs, m.resync(t, undisturbed))
 		}
 	}
 	return errors.Join(errs...)
@@ -33,9 +40,11 @@ func (m *Manager) resyncAll() error {
 //	incomplete    -               it is demanded: its misses may have been lost
 //	probe         -               it is demanded to be confirmed
 //	failed, ours  none            deleted: the kernel would keep it for ever
-//	none, other   any             the host's is written again, or, if it was
-//	                              learned and the kernel has none, deleted
-func (m *Manager) resync(t *taken) error {
+//	other         any             the host's is written again
+//	none          permanent       somebody has deleted it, if the link was
+//	                              undisturbed; else it is written again
+//	none          any             deleted
+func (m *Manager) resync(t *taken, undisturbed bool) error {
 	t.mu.Lock()
 	clear(t.deleting)
 	t.mu.Unlock()
@@ -68,8 +77,16 @@ func (m *Manager) resync(t *taken) error {
 			t.ifc.Tell(k.IP)
 		}
 	}
-	for ip := range ours {
-		t.ifc.Lost(ip)
+	for ip, o := range ours {
+		if undisturbed && o.State == host.Fixed {
+			t.mu.Lock()
+			delete(t.foreign, ip)
+			t.mu.Unlock()
+			t.ifc.Forget(ip)
+			m.Administered()
+		} else {
+			t.ifc.Lost(ip)
+		}
 	}
 	if len(refuse) > 0 {
 		if err := m.conn.WriteNeighbours(refuse); err != nil && !rtnl.IsNotExist(err) {
@@ -108,7 +125,6 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 		c.Origin = host.Administrator
 		if k.Protocol != rtnl.ProtocolISAT {
 			t.foreign[k.IP] = k.MAC
-			c.Known = true
 		}
 	}
 	t.mu.Unlock()

@@ -45,6 +45,13 @@ func (t *taken) Name() string {
 	return t.link.Name
 }
 
+// present returns the interface as the kernel told last.
+func (t *taken) present() rtnl.Link {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.link
+}
+
 // useDelay is how long the kernel takes to report use of an entry in state STALE:
 // delay_first_probe_time, which isat sets to a second, the timer's coarseness and
 // the way through netlink (DESIGN section 4).
@@ -210,7 +217,7 @@ func (m *Manager) replaceKernel(t *taken) (err error) {
 	if err := m.configure(t.link); err != nil {
 		return err
 	}
-	if err := m.resync(t); err != nil {
+	if err := m.resync(t, false); err != nil {
 		return err
 	}
 	return m.guard.Refresh(m.guarded())
