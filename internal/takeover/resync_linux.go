@@ -125,6 +125,7 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 		c.Origin = host.Administrator
 		if k.Protocol != rtnl.ProtocolISAT {
 			t.foreign[k.IP] = k.MAC
+			c.Known = true
 		}
 	}
 	t.mu.Unlock()
