@@ -37,6 +37,7 @@ type Interface struct {
 	Medium    string          `json:"medium"`             // "ethernet", "token-ring", "arcnet"
 	MTU       int             `json:"mtu"`                // bytes
 	Datapath  string          `json:"datapath"`           // "kernel", "tun", "observe"
+	Port      string          `json:"port,omitempty"`     // of datapath "tun": where its frames go
 	State     string          `json:"state"`              // "absent", "up", "down", "failed", "released" by hand
 	ARP       string          `json:"arp"`                // "on", "static", "off"
 	Guarded   bool            `json:"guarded"`            // the kernel's own ARP is kept silent

@@ -55,6 +55,9 @@ func printStatus(w io.Writer, s api.Status) {
 
 func printInterface(w io.Writer, i api.Interface) {
 	fmt.Fprintf(w, "\n%s: %s, datapath %s", i.Name, i.State, i.Datapath)
+	if i.Port != "" {
+		fmt.Fprintf(w, " on %s", i.Port)
+	}
 	if i.Guarded {
 		fmt.Fprint(w, ", guarded")
 	}

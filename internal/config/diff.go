@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -128,7 +129,7 @@ func (i Interface) settings() []setting {
 			setting{"mac", orNone(i.MAC.String())},
 			setting{"mtu", fmt.Sprint(i.MTU)},
 			setting{"addresses", strings.Trim(fmt.Sprint(i.Addresses), "[]")},
-			setting{"gateway", i.Gateway.String()},
+			setting{"gateway", gateway(i.Gateway)},
 		)
 	}
 	return append(s, nodes("sysctl ", i.Sysctl)...)
@@ -158,6 +159,13 @@ func nodes(prefix string, values map[string]int64) []setting {
 		s = append(s, setting{prefix + name, fmt.Sprint(values[name])})
 	}
 	return s
+}
+
+func gateway(a netip.Addr) string {
+	if !a.IsValid() {
+		return orNone("")
+	}
+	return a.String()
 }
 
 func orNone(s string) string {

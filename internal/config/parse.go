@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -83,7 +86,7 @@ func (r *reader) once(at *place, kind, value string) {
 func (r *reader) config(root *table) Config {
 	c := Default()
 	root.section("daemon", func(t *table) { daemon(t, &c.Daemon) })
-	root.sysctl("sysctl", &c.Sysctl, func(name string, v int64) error { return r.mib.Set(name, "", v) })
+	root.sysctl("sysctl", &c.Sysctl, func(name string, v int64) error { return r.node(name, "", v) })
 	root.sections("interface", func(t *table) { c.Interfaces = append(c.Interfaces, r.iface(t)) })
 	root.sections("arp", func(t *table) { c.Entries = append(c.Entries, r.entry(t)) })
 	root.sections("dad", func(t *table) { c.Policies = append(c.Policies, r.policy(t)) })
@@ -117,10 +120,27 @@ func (r *reader) iface(t *table) Interface {
 	choice(t, "reprobe", &i.Reprobe, ReprobeAnnounce, ReprobeStrict)
 	t.bool("verify-moves", &i.VerifyMoves)
 	choice(t, "accel", &i.Accel, AccelNone, AccelXDP)
-	t.sysctl("sysctl", &i.Sysctl, func(name string, v int64) error { return r.mib.Set(name, i.Name, v) })
+	t.sysctl("sysctl", &i.Sysctl, func(name string, v int64) error { return r.node(name, i.Name, v) })
 	r.tun(t, &i)
 	r.refuse(t, interfaceToCome(i))
 	return i
+}
+
+// node checks the value of a node of the MIB.
+func (r *reader) node(name, ifname string, v int64) error {
+	if err := CheckNode(name, v); err != nil {
+		return err
+	}
+	return r.mib.Set(name, ifname, v)
+}
+
+// CheckNode returns why a value that the MIB knows does not work on Linux, with
+// EOPNOTSUPP.
+func CheckNode(name string, v int64) error {
+	if name == "net.link.ether.inet.useloopback" && v == 0 {
+		return fmt.Errorf("setting %s to 0: Linux routes own addresses through lo before isat sees a packet: %w", name, syscall.EOPNOTSUPP)
+	}
+	return nil
 }
 
 // tunKeys are the keys of [[interface]] for datapath = "tun" only.
@@ -141,6 +161,15 @@ func (r *reader) tun(t *table, i *Interface) {
 		if i.MAC.IsValid() && i.MAC.Len() != i.Medium.addrLen() {
 			t.problem("mac", "%v: %s addresses have %d bytes", i.MAC, i.Medium, i.Medium.addrLen())
 		}
+		kind, _, _ := strings.Cut(i.Port, ":")
+		switch {
+		case i.Port == "":
+		case kind != "cable" && i.Medium != Ethernet:
+			t.problem("medium", "%s runs over cable: only; interfaces of Linux are %s", i.Medium, Ethernet)
+		case kind != "packet" && !i.MAC.IsValid():
+			t.problem("port", "%s has no address of its own: mac is missing", i.Port)
+		}
+		r.gateway(t, i)
 		r.own(t, "addresses", i.Addresses)
 		return
 	}
@@ -148,6 +177,18 @@ func (r *reader) tun(t *table, i *Interface) {
 		if t.has(key) {
 			t.problem(key, `only with datapath = "tun"`)
 		}
+	}
+}
+
+// gateway notes a problem unless the gateway is another host in a network of the
+// addresses: nobody else can be asked for its link-layer address.
+func (r *reader) gateway(t *table, i *Interface) {
+	if !i.Gateway.IsValid() || len(i.Addresses) == 0 {
+		return
+	}
+	in := func(p netip.Prefix) bool { return p.Contains(i.Gateway) && p.Addr() != i.Gateway }
+	if !slices.ContainsFunc(i.Addresses, in) {
+		t.problem("gateway", "%v is no other host of a network in addresses", i.Gateway)
 	}
 }
 

@@ -22,7 +22,6 @@ type toCome struct {
 
 func interfaceToCome(i Interface) []toCome {
 	return []toCome{
-		{"datapath", i.Datapath == TUN},
 		{"dad", i.DAD},
 		{"down", i.Down != DownAddress},
 		{"reprobe", i.Reprobe != ReprobeAnnounce},

@@ -21,6 +21,7 @@ import (
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/config"
+	"github.com/isat-project/isat/internal/datapath"
 	"github.com/isat-project/isat/internal/httpapi"
 	"github.com/isat-project/isat/internal/takeover"
 	"github.com/isat-project/isat/mib"
@@ -45,6 +46,7 @@ type Daemon struct {
 	events   *event.Ring
 	host     *host.Host
 	takeover *takeover.Manager
+	hosts    *datapath.Manager // those of their own
 	api      *httpapi.Server
 	started  time.Time
 
@@ -60,7 +62,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.run(ctx), d.takeover.Close())
+	return errors.Join(d.run(ctx), d.hosts.Close(), d.takeover.Close())
 }
 
 // open makes the parts and starts none.
@@ -85,6 +87,9 @@ func open(o Options) (*Daemon, error) {
 		return nil, errors.Join(err, d.takeover.Close())
 	}
 	rights, err := rights(o.Config.Daemon)
+	if err == nil {
+		err = d.openHosts()
+	}
 	if err != nil {
 		return nil, errors.Join(err, d.takeover.Close())
 	}
@@ -136,12 +141,15 @@ func (d *Daemon) run(ctx context.Context) error {
 		}
 	}
 
-	// Three circles: the takeover ends first and hands back, which needs the
-	// host; the sockets and the log end last, so that they tell of it.
+	// Four circles: the takeover ends first and hands back, which needs the host,
+	// then the hosts of their own; the sockets and the log end last, so that they
+	// tell of it.
 	outer, stopOuter := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopOuter()
 	hosted, stopHost := context.WithCancel(outer)
 	defer stopHost()
+	making, stopMaking := context.WithCancel(hosted)
+	defer stopMaking()
 	taking, stopTaking := context.WithCancel(ctx)
 	defer stopTaking()
 
@@ -154,6 +162,8 @@ func (d *Daemon) run(ctx context.Context) error {
 	}
 	var engine errgroup.Group
 	engine.Go(func() error { return d.host.Run(hosted) })
+	var hosts errgroup.Group
+	hosts.Go(func() error { return d.hosts.Run(making) })
 	var take errgroup.Group
 	take.Go(func() error { return d.takeover.Run(taking) })
 
@@ -167,6 +177,8 @@ func (d *Daemon) run(ctx context.Context) error {
 	}
 	err = errors.Join(err, take.Wait())
 	d.stopping()
+	stopMaking()
+	err = errors.Join(err, hosts.Wait())
 	stopHost()
 	err = errors.Join(err, engine.Wait())
 	stopOuter()
@@ -192,10 +204,10 @@ func (d *Daemon) takeAll() error {
 // are not touched here.
 func (d *Daemon) apply(c config.Config) error {
 	for _, i := range c.Interfaces {
-		if i.IsPattern() {
+		spec, ok := d.spec(c, i.Name)
+		if i.IsPattern() || !ok {
 			continue
 		}
-		spec, _ := d.spec(c, i.Name)
 		err := d.takeover.Take(spec)
 		switch {
 		case errors.Is(err, takeover.ErrAbsent):
@@ -206,6 +218,9 @@ func (d *Daemon) apply(c config.Config) error {
 			return err
 		}
 	}
+	if err := d.addHosts(c); err != nil {
+		return err
+	}
 	if err := d.takeover.Match(func(name string) (takeover.Spec, bool) { return d.spec(c, name) }); err != nil {
 		return err
 	}
@@ -215,20 +230,13 @@ func (d *Daemon) apply(c config.Config) error {
 	return d.takeover.Sweep()
 }
 
-// spec returns how the configuration wants an interface.
+// spec returns how the configuration wants an interface taken over.
 func (d *Daemon) spec(c config.Config, name string) (takeover.Spec, bool) {
 	i, ok := c.Match(name)
-	if !ok {
+	if !ok || ofHost(c, name) {
 		return takeover.Spec{}, false
 	}
-	spec := takeover.Spec{Name: name, Observe: i.Datapath == config.Observe || d.options.Observe}
-	switch i.ARP {
-	case config.Static:
-		spec.Mode = host.Static
-	case config.Off:
-		spec.Mode = host.Off
-	}
-	return spec, true
+	return takeover.Spec{Name: name, Observe: i.Datapath == config.Observe || d.options.Observe, Mode: mode(i.ARP)}, true
 }
 
 // entries returns the entries of the configuration.

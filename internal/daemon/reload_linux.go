@@ -73,13 +73,16 @@ func (d *Daemon) next() (config.Config, error) {
 		return config.Config{}, fmt.Errorf("%s has no [[interface]]: %w", d.options.ConfigPath, syscall.EINVAL)
 	}
 	for _, i := range next.Interfaces {
-		if i.IsPattern() {
+		spec, ok := d.spec(next, i.Name)
+		if i.IsPattern() || !ok {
 			continue
 		}
-		spec, _ := d.spec(next, i.Name)
 		if err := d.takeover.Check(spec); err != nil && !errors.Is(err, takeover.ErrAbsent) {
 			return config.Config{}, err
 		}
+	}
+	if err := d.checkHosts(next); err != nil {
+		return config.Config{}, err
 	}
 	return next, nil
 }
@@ -109,5 +112,5 @@ func (d *Daemon) release(old, new config.Config) error {
 			return err
 		}
 	}
-	return nil
+	return d.removeHosts(new)
 }

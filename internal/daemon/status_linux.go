@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -52,6 +54,10 @@ func (d *Daemon) Interfaces(context.Context) ([]api.Interface, error) {
 	for _, s := range d.takeover.Status() {
 		all = append(all, interfaceStatus(s, counts[s.Name]))
 	}
+	for _, s := range d.hosts.Status() {
+		all = append(all, hostInterface(s, counts[s.Name]))
+	}
+	slices.SortFunc(all, func(a, b api.Interface) int { return cmp.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
@@ -114,15 +120,21 @@ func (d *Daemon) Routes(context.Context) ([]api.Route, error) {
 func (d *Daemon) Stats(context.Context) (api.Stats, error) {
 	interfaces := []api.InterfaceStats{}
 	var ports packet.Stats // of the present ones: the counters of a port end with it
-	for _, s := range d.takeover.Status() {
-		if s.Host == nil {
-			continue
+	add := func(name string, ifc *host.Interface, port packet.Stats) {
+		if ifc == nil {
+			return
 		}
-		interfaces = append(interfaces, api.InterfaceStats{Interface: s.Name, Counters: counters(s.Host.Stats(), s.Port)})
-		ports.Overflow += s.Port.Overflow
-		ports.Tagged += s.Port.Tagged
-		ports.OtherHost += s.Port.OtherHost
-		ports.Truncated += s.Port.Truncated
+		interfaces = append(interfaces, api.InterfaceStats{Interface: name, Counters: counters(ifc.Stats(), port)})
+		ports.Overflow += port.Overflow
+		ports.Tagged += port.Tagged
+		ports.OtherHost += port.OtherHost
+		ports.Truncated += port.Truncated
+	}
+	for _, s := range d.takeover.Status() {
+		add(s.Name, s.Host, s.Port)
+	}
+	for _, s := range d.hosts.Status() {
+		add(s.Name, s.Host, s.PortStats)
 	}
 	return api.Stats{Counters: counters(d.host.Stats(), ports), Interfaces: interfaces}, nil
 }

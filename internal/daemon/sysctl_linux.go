@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"github.com/isat-project/isat/api"
+	"github.com/isat-project/isat/internal/config"
 	"github.com/isat-project/isat/mib"
 )
 
@@ -32,6 +33,9 @@ func (d *Daemon) Sysctl(name, ifname string) (api.SysctlNode, error) {
 
 // SetSysctl implements the API.
 func (d *Daemon) SetSysctl(name, ifname string, value int64) (api.SysctlNode, error) {
+	if err := config.CheckNode(name, value); err != nil {
+		return api.SysctlNode{}, err
+	}
 	if err := d.mib.Set(name, ifname, value); err != nil {
 		return api.SysctlNode{}, err
 	}

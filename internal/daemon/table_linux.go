@@ -148,6 +148,9 @@ func (d *Daemon) nextHop(ip netip.Addr, ifname string) (*host.Interface, netip.A
 	if !ok {
 		return nil, ip, false, fmt.Errorf("resolving %v: its route leads to %s, which is not taken over: %w", ip, name, syscall.ENXIO)
 	}
+	if _, ok := d.presentHosts()[name]; ok {
+		return hostHop(ifc, ip)
+	}
 	if gateway.IsValid() {
 		return ifc, gateway, true, nil
 	}

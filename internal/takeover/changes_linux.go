@@ -142,6 +142,9 @@ func (m *Manager) neighbourFlushed(t *taken, ip netip.Addr) {
 // linkChanged follows a change of an interface. mu is held.
 func (m *Manager) linkChanged(c rtnl.LinkChange) {
 	l := c.Link
+	if !c.Deleted {
+		m.portRenamed(l)
+	}
 	t := m.get(l.Index)
 	switch {
 	case t == nil && !c.Deleted:
@@ -339,13 +342,14 @@ func (m *Manager) readMachine() error {
 		}
 	}
 	m.host.SetSiblings(siblings)
+	m.changed()
 	return nil
 }
 
 // kernelAnswers reports whether the kernel's ARP on an interface answers for
 // addresses of others.
 func (m *Manager) kernelAnswers(l rtnl.Link, all *rtnl.InetConf) bool {
-	if m.get(l.Index) != nil || l.IPv4 == nil || !l.Up() || l.Flags&rtnl.LinkNoARP != 0 || l.Master != 0 {
+	if m.isPort(l) || m.get(l.Index) != nil || l.IPv4 == nil || !l.Up() || l.Flags&rtnl.LinkNoARP != 0 || l.Master != 0 {
 		return false
 	}
 	switch rtnl.EffectiveConf(rtnl.ConfARPIgnore, all, l.IPv4) {

@@ -22,6 +22,8 @@ func (m *Manager) eligible(spec Spec, l rtnl.Link) error {
 		return refuse("it is the loopback interface, which has no ARP")
 	case l.Type != arp.Ethernet || l.MAC.Len() != 6:
 		return refuse("it is not an Ethernet interface (it is of type %v)", l.Type)
+	case m.isPort(l):
+		return refuse("it is the port of a host of its own")
 	case l.Flags&rtnl.LinkPointToPoint != 0 || l.Flags&rtnl.LinkBroadcast == 0:
 		return refuse("it is a point-to-point link, which needs no ARP")
 	case spec.Observe:

@@ -65,20 +65,26 @@ func (m *Manager) runGuard(ctx context.Context) error {
 	}
 }
 
-// refresh refreshes the guard, and opens it anew if somebody has destroyed it.
+// refresh refreshes the guards, and opens one anew that somebody has destroyed.
 // mu is held.
 func (m *Manager) refresh() error {
-	if m.guard == nil {
+	return errors.Join(
+		m.refreshGuard(&m.guard, guard.Open, m.guarded()),
+		m.refreshGuard(&m.ipGuard, guard.OpenIP, m.held()))
+}
+
+func (m *Manager) refreshGuard(g **guard.Guard, open func() (*guard.Guard, error), names []string) error {
+	if *g == nil {
 		return nil
 	}
-	err := m.guard.Refresh(m.guarded())
+	err := (*g).Refresh(names)
 	if !errors.Is(err, guard.ErrLost) {
 		return err
 	}
 	m.log.Error("the guard's nftables table was destroyed; making it again", "error", err)
-	m.guard.Close()
-	if m.guard, err = guard.Open(); err != nil {
+	(*g).Close()
+	if *g, err = open(); err != nil {
 		return err
 	}
-	return m.guard.Refresh(m.guarded())
+	return (*g).Refresh(names)
 }

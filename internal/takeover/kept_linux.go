@@ -26,7 +26,10 @@ func (m *Manager) keep() error {
 		return err
 	}
 	// Of an interface that is not here at the moment everything stays.
-	kept = slices.DeleteFunc(kept, func(e record.Entry) bool { return m.byName(e.Interface) != nil })
+	kept = slices.DeleteFunc(kept, func(e record.Entry) bool {
+		_, here := m.host.Interface(e.Interface)
+		return here
+	})
 	for _, e := range m.host.Entries() {
 		if e.Origin == host.Administrator && !e.Own && e.MAC.IsValid() && !m.isForeign(e) && !m.isStanding(e) {
 			kept = append(kept, record.Entry{Interface: e.Interface, IP: e.IP, MAC: e.MAC, Expires: e.Expires.Round(0).UTC()})

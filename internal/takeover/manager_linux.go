@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -39,6 +40,7 @@ type Manager struct {
 	entries *record.Entries
 	unkept  atomic.Bool
 	host    *host.Host
+	changed func() // see Watch
 
 	conn    *rtnl.Conn // for questions and settings
 	writer  *rtnl.Conn // for neighbours: Update's alone
@@ -52,7 +54,10 @@ type Manager struct {
 
 	mu    sync.Mutex
 	guard *guard.Guard // nil until the first interface is taken over
-	specs []Spec       // what is wanted by name, in the order of Take
+	// ipGuard keeps IPv4 from the kernel, on ports. nil until there is one.
+	ipGuard *guard.Guard
+	ports   map[string]int // held by HoldPort: name and index
+	specs   []Spec         // what is wanted by name, in the order of Take
 	// match says what is wanted of interfaces that specs does not name, nil if
 	// nothing is.
 	match func(name string) (Spec, bool)
@@ -86,7 +91,7 @@ func Open(o Options) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{log: o.Log, lock: lock, away: make(map[string][]host.Change),
-		released: make(map[string]bool), failed: make(map[string]error)}
+		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {}}
 	m.taken.Store(&map[int]*taken{})
 	if err := m.open(o); err != nil {
 		return nil, errors.Join(err, m.Close())
@@ -141,6 +146,10 @@ func (m *Manager) Bind(h *host.Host) error {
 func (m *Manager) Close() error {
 	var errs []error
 	m.mu.Lock()
+	if m.ipGuard != nil {
+		errs = append(errs, m.ipGuard.Close())
+		m.ipGuard = nil
+	}
 	if m.guard != nil {
 		errs = append(errs, m.guard.Close())
 		m.guard = nil
@@ -216,6 +225,10 @@ func (m *Manager) guarded() []string {
 			names = append(names, t.Name())
 		}
 	}
+	names = append(names, m.held()...)
 	slices.Sort(names)
 	return names
 }
+
+// held returns the names of the ports. mu is held.
+func (m *Manager) held() []string { return slices.Collect(maps.Keys(m.ports)) }

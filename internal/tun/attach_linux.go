@@ -22,7 +22,7 @@ func Attach(name string, flags uint16) (*os.File, error) {
 	fd, err := unix.Open(clone, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) {
-			return nil, fmt.Errorf("making interface %s: %s (load it with \"modprobe tun\", or give the container the device): %w", name, clone, err)
+			return nil, fmt.Errorf("making interface %s: opening %s (load it with \"modprobe tun\", or give the container the device): %w", name, clone, err)
 		}
 		return nil, fmt.Errorf("making interface %s: opening %s: %w", name, clone, err)
 	}
