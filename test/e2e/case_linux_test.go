@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"github.com/isat-project/isat/api"
 	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
-
-	"net/netip"
 )
 
 // wireCase is a frame that the peer sends to isat, and what is to come of it.
