@@ -221,7 +221,7 @@ func (d *Daemon) apply(c config.Config) error {
 	if err := d.addHosts(c); err != nil {
 		return err
 	}
-	if err := d.takeover.Match(func(name string) (takeover.Spec, bool) { return d.spec(c, name) }); err != nil {
+	if err := d.takeover.Match(func(name string) (takeover.Spec, bool) { return d.matched(c, name) }); err != nil {
 		return err
 	}
 	if err := d.takeover.Stand(entries(c)); err != nil {
@@ -237,6 +237,22 @@ func (d *Daemon) spec(c config.Config, name string) (takeover.Spec, bool) {
 		return takeover.Spec{}, false
 	}
 	return takeover.Spec{Name: name, Observe: i.Datapath == config.Observe || d.options.Observe, Mode: mode(i.ARP)}, true
+}
+
+// matched is spec for an interface that exists: it may have come just now, after
+// the tunables of a pattern were set for those that were there.
+func (d *Daemon) matched(c config.Config, name string) (takeover.Spec, bool) {
+	spec, ok := d.spec(c, name)
+	if !ok {
+		return spec, false
+	}
+	i, _ := c.Match(name)
+	for node, value := range i.Sysctl {
+		if err := d.mib.Set(node, name, value); err != nil {
+			d.log.Error("setting a tunable of the configuration", "interface", name, "error", err)
+		}
+	}
+	return spec, true
 }
 
 // entries returns the entries of the configuration.
