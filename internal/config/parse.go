@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -128,19 +127,10 @@ func (r *reader) iface(t *table) Interface {
 
 // node checks the value of a node of the MIB.
 func (r *reader) node(name, ifname string, v int64) error {
-	if err := CheckNode(name, v); err != nil {
+	if err := CheckNode(name, ifname, v); err != nil {
 		return err
 	}
 	return r.mib.Set(name, ifname, v)
-}
-
-// CheckNode returns why a value that the MIB knows does not work on Linux, with
-// EOPNOTSUPP.
-func CheckNode(name string, v int64) error {
-	if name == "net.link.ether.inet.useloopback" && v == 0 {
-		return fmt.Errorf("setting %s to 0: Linux routes own addresses through lo before isat sees a packet: %w", name, syscall.EOPNOTSUPP)
-	}
-	return nil
 }
 
 // tunKeys are the keys of [[interface]] for datapath = "tun" only.

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/isat-project/isat/event"
 )
@@ -32,6 +34,23 @@ func interfaceToCome(i Interface) []toCome {
 
 func entryToCome(e Entry) []toCome {
 	return []toCome{{"pub", e.Pub != PubNo}, {"action", e.Action != Forward}}
+}
+
+// nodesToCome are the switches of the MIB that nothing acts on yet.
+var nodesToCome = []string{
+	"net.link.ether.inet.proxyall", "net.link.ether.inet.proxy_probes", "net.link.ether.inet.unarp",
+}
+
+// CheckNode returns why a value that the MIB takes does nothing here, with
+// EOPNOTSUPP.
+func CheckNode(name, ifname string, v int64) error {
+	switch {
+	case name == "net.link.ether.inet.useloopback" && v == 0:
+		return fmt.Errorf("setting %s to 0: Linux routes own addresses through lo before isat sees a packet: %w", name, syscall.EOPNOTSUPP)
+	case ifname == "" && v != 0 && slices.Contains(nodesToCome, name): // no interface has a value of its own
+		return fmt.Errorf("setting %s to %d: it is not supported by this version: %w", name, v, syscall.EOPNOTSUPP)
+	}
+	return nil
 }
 
 // refuse notes a problem for each key of t that asks for what is to come.

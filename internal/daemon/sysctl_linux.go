@@ -33,7 +33,7 @@ func (d *Daemon) Sysctl(name, ifname string) (api.SysctlNode, error) {
 
 // SetSysctl implements the API.
 func (d *Daemon) SetSysctl(name, ifname string, value int64) (api.SysctlNode, error) {
-	if err := config.CheckNode(name, value); err != nil {
+	if err := config.CheckNode(name, ifname, value); err != nil {
 		return api.SysctlNode{}, err
 	}
 	if err := d.mib.Set(name, ifname, value); err != nil {
