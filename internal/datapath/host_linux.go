@@ -109,7 +109,7 @@ func (r *running) attach(h *host.Host) error {
 	}
 	var err error
 	r.ifc, err = h.Attach(host.InterfaceConfig{
-		Name: s.Name, Index: r.index, MAC: r.port.mac, Port: r.port, Framing: s.Framing, Mode: s.Mode,
+		Name: s.Name, Index: r.index, MAC: r.port.mac, Port: &paced{r.port.Port, r.pump.queue}, Framing: s.Framing, Mode: s.Mode,
 		Reply: host.ReplyInterface, Addresses: own, Down: !r.port.up, Deliver: r.pump.Deliver,
 	})
 	if err != nil {

@@ -41,6 +41,24 @@ type port struct {
 	up   bool   // frames can be sent
 }
 
+// paced is a port that is read only while the queue to the device has room.
+type paced struct {
+	host.Port
+	queue *queue
+}
+
+// ReadFrames implements [host.Port].
+func (p *paced) ReadFrames(frames [][]byte) (int, error) {
+	p.queue.await()
+	return p.Port.ReadFrames(frames)
+}
+
+// Close implements [host.Port].
+func (p *paced) Close() error {
+	p.queue.close()
+	return p.Port.Close()
+}
+
 // packetStats returns the counters of a packet port, zero of another.
 func (p *port) packetStats() packet.Stats {
 	if c, ok := p.Port.(*packet.Conn); ok {
