@@ -148,8 +148,8 @@ func udpError(t *testing.T, h *Host, address string) (err error) {
 }
 
 // queueError sends datagrams on a socket with IP_RECVERR that is not connected
-// until there is an error in its queue. It returns the error and who sent it.
-func queueError(t *testing.T, h *Host, address string) (err error, offender netip.Addr) {
+// until there is an error in its queue. It returns who sent the error, and the error.
+func queueError(t *testing.T, h *Host, address string) (offender netip.Addr, err error) {
 	t.Helper()
 	fd := h.socket(unix.SOCK_DGRAM)
 	if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1); err != nil {
@@ -176,7 +176,7 @@ func queueError(t *testing.T, h *Host, address string) (err error, offender neti
 		}
 		return err != nil
 	})
-	return err, offender
+	return offender, err
 }
 
 // A host or a router that does not answer is an error to who sends: EHOSTDOWN and
@@ -202,7 +202,7 @@ func TestTUNSilent(t *testing.T) {
 			}
 		})
 		t.Run(tt.name+" UDP with IP_RECVERR", func(t *testing.T) {
-			err, offender := queueError(t, isat, tt.address)
+			offender, err := queueError(t, isat, tt.address)
 			if err != tt.want || offender.String() != tt.silent {
 				t.Errorf("error %v of %v, want %v of %v", err, offender, tt.want, tt.silent)
 			}
