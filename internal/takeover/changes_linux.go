@@ -112,15 +112,31 @@ func (m *Manager) neighbourUsed(t *taken, n rtnl.Neighbour) {
 // neighbourDeleted is a deletion by an administrator: netlink and the ioctl make
 // the entry FAILED first. The deletion itself comes without the port id of its
 // requester, and may be old news.
+//
+// Where isat does not write, what is told in order is enough. Asking the kernel
+// then would even do harm: while it looks an entry up for us it cannot take it out
+// of its table (neigh_remove_one), and the administrator's next "ip neigh add" of
+// the address fails with EEXIST.
 func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
-	if n, err := m.conn.Neighbour(t.index, ip); err == nil && n.State != rtnl.StateFailed {
-		return // there is an entry again
+	if !m.has(t, ip) {
+		return
 	}
 	t.mu.Lock()
+	_, foreign := t.foreign[ip]
 	delete(t.foreign, ip)
 	t.mu.Unlock()
+	if !foreign {
+		if n, err := m.conn.Neighbour(t.index, ip); err == nil && n.State != rtnl.StateFailed {
+			return // isat has put it there again
+		}
+	}
 	t.ifc.Forget(ip)
 	m.Administered()
+}
+
+// has reports whether the host has an entry of an address on an interface.
+func (m *Manager) has(t *taken, ip netip.Addr) bool {
+	return slices.ContainsFunc(m.host.Entry(ip), func(e host.Entry) bool { return e.Index == t.index })
 }
 
 // neighbourFlushed is a deletion by the kernel, which flushes all entries of an

@@ -90,7 +90,7 @@ func (m *Manager) readopt(name string) error {
 		return err
 	}
 	for _, c := range append(kept, m.away[name]...) {
-		if m.has(c) {
+		if m.isSet(c) {
 			continue
 		}
 		if _, err := m.host.Set(c); err != nil {
@@ -101,8 +101,8 @@ func (m *Manager) readopt(name string) error {
 	return nil
 }
 
-// has reports whether the host has an entry as a change would make it.
-func (m *Manager) has(c host.Change) bool {
+// isSet reports whether the host has an entry as a change would make it.
+func (m *Manager) isSet(c host.Change) bool {
 	return slices.ContainsFunc(m.host.Entry(c.IP), func(e host.Entry) bool {
 		return e.Interface == c.Interface && e.MAC == c.MAC && e.Origin == c.Origin
 	})
