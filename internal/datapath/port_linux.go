@@ -74,6 +74,9 @@ func (s *Spec) check(g Guard) error {
 	if kind != kindCable && s.Framing != (link.Ethernet{}) {
 		return fmt.Errorf("port %s: Linux has Ethernet only; another medium needs a cable: %w", s.Port, syscall.EINVAL)
 	}
+	if s.MTU > s.Framing.MaxMTU() {
+		return fmt.Errorf("an MTU of %d is more than the %d of the medium: %w", s.MTU, s.Framing.MaxMTU(), syscall.EMSGSIZE)
+	}
 	if kind != kindPacket {
 		if !s.MAC.IsValid() {
 			return fmt.Errorf("port %s: it has no address of its own, so mac is needed: %w", s.Port, syscall.EINVAL)

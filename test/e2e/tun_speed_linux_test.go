@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,18 +117,14 @@ func copyFrames(from, to *tap.Port) {
 func iperf(t testing.TB, h, peer *Host, lasts time.Duration, reverse bool) float64 {
 	t.Helper()
 	server := peer.Start("iperf3", "-s", "-1")
-	defer func() { <-server.Done() }() // -1: it ends with the client
+	defer server.End(t, syscall.SIGTERM)
 	args := []string{"iperf3", "-c", peerIP, "-J", "-t", fmt.Sprint(int(lasts.Seconds()))}
 	if reverse {
 		args = append(args, "-R")
 	}
-	var r Result
-	await(t, "iperf3 is served", func() bool {
-		r = h.Run(args...)
-		return r.Code == 0
-	})
-	var report struct {
-		End struct {
+	type report struct {
+		Error string `json:"error"`
+		End   struct {
 			Received struct {
 				BitsPerSecond float64 `json:"bits_per_second"`
 				Seconds       float64 `json:"seconds"`
@@ -137,12 +134,18 @@ func iperf(t testing.TB, h, peer *Host, lasts time.Duration, reverse bool) float
 			} `json:"sum_sent"`
 		} `json:"end"`
 	}
-	if err := json.Unmarshal([]byte(r.Stdout), &report); err != nil {
-		t.Fatal(err)
+	var r report
+	await(t, "iperf3 is served", func() bool { // the server needs some time to listen
+		r = report{}
+		out := h.Run(args...).Stdout
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatalf("iperf3 said %q: %v", out, err)
+		}
+		return r.Error == "" // with -J the exit status is 0 all the same
+	})
+	if got := r.End.Received.Seconds; got < lasts.Seconds()-1 {
+		t.Errorf("the connection lasted %v s of %v", got, lasts)
 	}
-	if got := report.End.Received.Seconds; got < lasts.Seconds()-1 {
-		t.Errorf("the connection lasted %v s of %v\n%s", got, lasts, r.Stdout)
-	}
-	t.Logf("%s, reverse %v: %.2f Gbit/s, %d retransmissions", h.Name, reverse, report.End.Received.BitsPerSecond/1e9, report.End.Sent.Retransmits)
-	return report.End.Received.BitsPerSecond / 1e9
+	t.Logf("%s, reverse %v: %.2f Gbit/s, %d retransmissions", h.Name, reverse, r.End.Received.BitsPerSecond/1e9, r.End.Sent.Retransmits)
+	return r.End.Received.BitsPerSecond / 1e9
 }
