@@ -113,12 +113,17 @@ func copyFrames(from, to *tap.Port) {
 	}
 }
 
+// timedOut is the exit status of timeout(1) when it had to end the command.
+const timedOut = 124
+
 // iperf measures TCP from h to the peer, or the other way, in Gbit/s.
 func iperf(t testing.TB, h, peer *Host, lasts time.Duration, reverse bool) float64 {
 	t.Helper()
 	server := peer.Start("iperf3", "-s", "-1")
-	defer server.End(t, syscall.SIGTERM)
-	args := []string{"iperf3", "-c", peerIP, "-J", "-t", fmt.Sprint(int(lasts.Seconds()))}
+	defer func() { server.End(t, syscall.SIGTERM) }()
+	// iperf3 itself waits for ever if the server is lost in the midst of a run.
+	limit := fmt.Sprint(int((lasts + 20*time.Second).Seconds()))
+	args := []string{"timeout", limit, "iperf3", "-c", peerIP, "-J", "-t", fmt.Sprint(int(lasts.Seconds()))}
 	if reverse {
 		args = append(args, "-R")
 	}
@@ -137,9 +142,16 @@ func iperf(t testing.TB, h, peer *Host, lasts time.Duration, reverse bool) float
 	var r report
 	await(t, "iperf3 is served", func() bool { // the server needs some time to listen
 		r = report{}
-		out := h.Run(args...).Stdout
-		if err := json.Unmarshal([]byte(out), &r); err != nil {
-			t.Fatalf("iperf3 said %q: %v", out, err)
+		result := h.Run(args...)
+		if result.Code == timedOut {
+			ping := h.Run("ping", "-c", "2", "-W", "1", peerIP)
+			t.Logf("iperf3 did not end within %s s; %+v\nping meanwhile: %+v\nits connections: %+v", limit, result, ping, h.Run("ss", "-tnoi"))
+			server.End(t, syscall.SIGTERM)
+			server = peer.Start("iperf3", "-s", "-1")
+			return false
+		}
+		if err := json.Unmarshal([]byte(result.Stdout), &r); err != nil {
+			t.Fatalf("iperf3 said %q: %v", result.Stdout, err)
 		}
 		return r.Error == "" // with -J the exit status is 0 all the same
 	})
