@@ -106,6 +106,8 @@ func genSpec() *rapid.Generator[Spec] {
 func TestModel(t *testing.T) { rapid.Check(t, checkModel) }
 
 // FuzzModel is TestModel with the fuzzer's choices.
+// An action that has nothing to do returns: one that skipped would make rapid give up
+// on inputs that are nothing but skips.
 func FuzzModel(f *testing.F) { f.Fuzz(rapid.MakeFuzz(checkModel)) }
 
 // checkModel does the same to a Table and to a model.
@@ -167,7 +169,7 @@ func checkModel(t *rapid.T) {
 		},
 		"delete": func(t *rapid.T) {
 			if len(m.networks) == 0 {
-				t.Skip("no network to delete")
+				return // no network to delete
 			}
 			i := rapid.IntRange(0, len(m.networks)-1).Draw(t, "network")
 			n := m.networks[i]
@@ -192,7 +194,7 @@ func checkModel(t *rapid.T) {
 			a, ifindex := genAddr().Draw(t, "address"), rapid.IntRange(1, 3).Draw(t, "interface")
 			n := m.lookupOn(ifindex, a)
 			if n == nil {
-				t.Skip("no network for a clone")
+				return // no network for a clone
 			}
 			k := modelKey{ifindex, a}
 			_, exists := m.clones[k]
@@ -213,7 +215,7 @@ func checkModel(t *rapid.T) {
 			a, ifindex := genAddr().Draw(t, "address"), rapid.IntRange(1, 3).Draw(t, "interface")
 			n := m.lookupOn(ifindex, a)
 			if n == nil {
-				t.Skip("no network for a clone")
+				return // no network for a clone
 			}
 			k := modelKey{ifindex, a}
 			_, exists := m.clones[k]
