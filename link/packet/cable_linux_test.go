@@ -3,6 +3,9 @@ package packet_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
 	"testing"
 	"time"
 
@@ -57,6 +60,10 @@ type cable struct{ a, b netlink.Link }
 func newCable(t testing.TB) cable {
 	t.Helper()
 	testns.Enter(t)
+	// Of this namespace alone. Router solicitations would be frames too many.
+	if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0); !errors.Is(err, fs.ErrNotExist) {
+		must(t, err)
+	}
 	attributes := netlink.NewLinkAttrs()
 	attributes.Name = "a"
 	attributes.HardwareAddr = macA.HardwareAddr()
