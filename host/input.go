@@ -32,7 +32,7 @@ func (h *Host) inputFrame(now time.Time, ifc *Interface, frame []byte) {
 		}
 		return
 	}
-	ours := header.Destination == ifc.mac || header.Destination.IsBroadcast() || header.Destination.IsMulticast()
+	ours := header.Destination == ifc.mac || ifc.framing.IsGroup(header.Destination)
 	switch {
 	case header.Type == link.TypeARP && (ours || ifc.mode == Watch):
 		h.inputARP(now, ifc, payload)

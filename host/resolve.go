@@ -190,7 +190,7 @@ func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error)
 	case ifc.isBroadcast(ip):
 		return nil, ifc.framing.Broadcast(), nil
 	case ip.IsMulticast():
-		return nil, ifc.multicast(ip), nil
+		return nil, ifc.framing.Multicast(ip), nil
 	}
 	e := h.find(ifc, ip)
 	switch {
@@ -205,15 +205,6 @@ func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error)
 	}
 	e, err := h.create(ifc, ip, Demanded)
 	return e, lladdr.Addr{}, err
-}
-
-// multicast returns the link-layer address of an IPv4 multicast group.
-func (i *Interface) multicast(ip netip.Addr) lladdr.Addr {
-	if i.framing.AddrLen() != 6 {
-		return i.framing.Broadcast() // facts/freebsd-arp.md 5.1: ARCnet sends them to node 0
-	}
-	b := ip.As4()
-	return lladdr.From6([6]byte{0x01, 0x00, 0x5e, b[1] & 0x7f, b[2], b[3]}) // RFC 1112 section 6.4
 }
 
 // failWaiters ends all waiting: the host has ended.
