@@ -74,7 +74,6 @@ func readSegment(packet []byte, link int) (segment, bool) {
 	s := segment{packet: packet, network: packet[link:], link: link}
 	ip := s.network
 	headerLen := int(ip[0]&0x0f) * 4
-	const fragment = 0x3fff // MF and offset
 	if ip[0] != 4<<4|ip4.MinHeader/4 || ip[9] != ip4.TCP || int(binary.BigEndian.Uint16(ip[2:])) != len(ip) ||
 		binary.BigEndian.Uint16(ip[6:])&fragment != 0 {
 		return segment{}, false

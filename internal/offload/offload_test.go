@@ -157,6 +157,8 @@ func TestSplitRefuses(t *testing.T) {
 		{"TCP header of 16 bytes", offload.Header{GSOType: offload.GSOTCPv4, GSOSize: 10}, change(tcp, 32, 0x40)},
 		{"TCP header of 60 bytes in less", offload.Header{GSOType: offload.GSOTCPv4, GSOSize: 10}, change(tcp[:70], 32, 0xf0)},
 		{"IPv4 header of 16 bytes", offload.Header{GSOType: offload.GSOTCPv4, GSOSize: 10}, change(tcp, 0, 0x44)},
+		{"more fragments", offload.Header{GSOType: offload.GSOTCPv4, GSOSize: 10}, change(tcp, 6, 0x20)},
+		{"a later fragment", offload.Header{GSOType: offload.GSOUDPL4, GSOSize: 10}, change(udp, 7, 1)},
 		{"checksum outside", offload.Header{Flags: offload.FlagNeedsCsum, CsumFrom: 100, CsumAt: 60}, tcp},
 		{"empty", offload.Header{GSOType: offload.GSOTCPv4, GSOSize: 10}, nil},
 	} {

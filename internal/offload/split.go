@@ -22,6 +22,8 @@ const (
 	udpLength   = 4
 	udpChecksum = 6
 
+	fragment = 0x3fff // MF and the offset in the IPv4 header, RFC 791 section 3.1
+
 	flagFIN = 0x01
 	flagPSH = 0x08
 	flagACK = 0x10
@@ -113,6 +115,8 @@ func (h Header) large(frame []byte, link int) (large, error) {
 	switch {
 	case frame[link]>>4 != 4 || frame[link+9] != s.protocol || s.transport < link+ip4.MinHeader || end < s.transport+udpHeader:
 		return s, fmt.Errorf("headers do not fit offload type %d: %w", h.GSOType, ErrPacket)
+	case binary.BigEndian.Uint16(frame[link+6:])&fragment != 0:
+		return s, fmt.Errorf("a fragment with offload of type %d: %w", h.GSOType, ErrPacket) // the kernel fragments what it has cut
 	case s.protocol == ip4.TCP && end < s.transport+minTCP:
 		return s, fmt.Errorf("TCP header of %d bytes: %w", end-s.transport, ErrPacket)
 	case end >= len(frame) || s.size == 0 || end-link+s.size > ip4.MaxPacket:
