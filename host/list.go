@@ -25,6 +25,8 @@ type Entry struct {
 	Flags     route.Flags
 	Own       bool // an address of this host
 	Origin    Origin
+	Publish   Publish // whether requests for it are answered
+	Action    Action  // what becomes of packets to it
 	Told      bool // the IP side has been told of it
 }
 

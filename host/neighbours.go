@@ -44,11 +44,15 @@ const (
 	Failed
 	// Fixed: packets may be sent, until an administrator says otherwise.
 	Fixed
+	// Refused: packets are errors, until an administrator says otherwise.
+	Refused
+	// Discarded: packets vanish, until an administrator says otherwise.
+	Discarded
 )
 
 // String returns the name of s.
 func (s NeighbourState) String() string {
-	names := [...]string{"gone", "pending", "valid", "watched", "failed", "fixed"}
+	names := [...]string{"gone", "pending", "valid", "watched", "failed", "fixed", "refused", "discarded"}
 	if int(s) < len(names) {
 		return names[s]
 	}

@@ -34,7 +34,13 @@ func (o Origin) String() string {
 type Change struct {
 	Interface string // "": the interface whose network the address is in
 	IP        netip.Addr
-	MAC       lladdr.Addr
+	// MAC is the link-layer address. The zero Addr in a published entry is "auto":
+	// the interface's own, which it follows when that changes.
+	MAC lladdr.Addr
+	// Publish says whether requests for the address are answered, and Action what
+	// becomes of packets to it. Both need the origin Administrator.
+	Publish Publish
+	Action  Action
 	// Temporary entries live for max_age and follow their owner, like learned
 	// ones; others are permanent.
 	Temporary bool
@@ -66,6 +72,9 @@ func (h *Host) Set(c Change) (created bool, err error) {
 }
 
 func (h *Host) set(c Change) (bool, error) {
+	if c.Publish != Unpublished || c.Action != Forward {
+		return false, fmt.Errorf("published, reject and blackhole entries are not there yet: %w", syscall.EOPNOTSUPP)
+	}
 	ip := c.IP.Unmap()
 	if !ip.Is4() || ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() || ip == limitedBroadcast {
 		return false, fmt.Errorf("not the address of a neighbour: %w", syscall.EINVAL)
