@@ -43,6 +43,7 @@ func (h *Host) demand(now time.Time, ifc *Interface, m Miss) {
 		var err error
 		if e, err = h.create(ifc, m.IP, Demanded); err != nil {
 			ifc.stats.Refused++
+			h.resolveFailed(now, ifc, m.IP, "llinfo")
 			return
 		}
 	}

@@ -104,6 +104,25 @@ func (h *Host) diagnose(now time.Time, ifc *Interface, kind event.Type, ip netip
 	h.record(e)
 }
 
+// lookupFailed tells why a sender to be learned has no entry: arplookup of
+// FreeBSD 7 (facts/freebsd-arp.md 2.5). Its third reason, "gateway route is not
+// ours", is of routes that lead to no interface; those have no clones here.
+func (h *Host) lookupFailed(now time.Time, ifc *Interface, ip netip.Addr, why string) {
+	h.diagnose(now, ifc, event.Ignored, ip, func() event.Event {
+		return event.Event{Severity: event.Debug, Message: fmt.Sprintf("arplookup %v failed: %s", ip, why)}
+	})
+}
+
+// resolveFailed tells that an address cannot be asked for: there is no room for
+// an entry ("llinfo"), no network of the interface has the address (which arp(4)
+// calls a misconfigured routing table, "llinfo" too), or none has the gateway of
+// its route any more ("route").
+func (h *Host) resolveFailed(now time.Time, ifc *Interface, ip netip.Addr, what string) {
+	h.diagnose(now, ifc, event.Missed, ip, func() event.Event {
+		return event.Event{Severity: event.Debug, Message: fmt.Sprintf("arpresolve: can't allocate %s for %v", what, ip)}
+	})
+}
+
 // record appends an event. The ring does not make anybody wait, so it may be
 // called under the lock, which keeps events in the order of what happened.
 func (h *Host) record(e event.Event) {

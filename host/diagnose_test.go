@@ -1,7 +1,9 @@
 package host_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +14,20 @@ import (
 	"github.com/isat-project/isat/link/segment"
 	"github.com/isat-project/isat/lladdr"
 )
+
+// sends sends a packet in a frame to all.
+func sends(packet string) func(*lan, *node) {
+	return func(l *lan, n *node) {
+		l.unchecked = true
+		l.stranger(macPeer).raw(hexFrame("ffffffffffff 020000000002 0806" + packet))
+	}
+}
+
+// fill leaves no room for an entry: somebody waits for the only one.
+func (l *lan) fill(n *node) {
+	n.set(l.t, "max_entries", 1)
+	n.waiting(l.t.Context(), "192.0.2.88")
+}
 
 // TestDiagnostics has the texts of facts/freebsd-arp.md 4 and their switches.
 func TestDiagnostics(t *testing.T) {
@@ -50,15 +66,62 @@ func TestDiagnostics(t *testing.T) {
 			}
 			l.stranger(macPeer).ask("192.0.2.1", "198.51.100.9")
 		}, "arp: 198.51.100.9 is on e1 but got reply from 02:00:00:00:00:02 on e0"},
-		{event.Malformed, "", event.Notice, func(l *lan, n *node) {
-			l.stranger(macPeer).send(lladdr.Broadcast(), arp.Packet{HardwareType: arp.ARCnet, Operation: arp.Request, SenderIP: ip("192.0.2.9"), TargetIP: n.ip})
-		}, "arp: unknown hardware address format (0x0007) on e0"},
+		{event.BroadcastSender, "", event.Notice, func(l *lan, n *node) {
+			l.stranger(macPeer).send(lladdr.Broadcast(), arp.Packet{Operation: arp.Request, SenderHW: lladdr.MustParse("01:00:5e:00:00:09"), SenderIP: ip("192.0.2.9"), TargetIP: n.ip})
+		}, "arp: 01:00:5e:00:00:09 is multicast"},
+		{event.Malformed, "", event.Notice, sends("0001080006"), "arp: packet with short header received on e0"},
+		{event.Malformed, "", event.Error, sends("0001 0800 06 04 0001 020000000002c0000209"), "arp: runt packet"},
+		{event.Malformed, "", event.Error, sends("0007 0800 06 04 0001 020000000002c0000209 000000000000c0000201"),
+			"arp: unknown hardware address format (0x0007)"},
+		{event.Malformed, "", event.Error, sends("0000 0800 06 04 0001 020000000002c0000209 000000000000c0000201"),
+			"arp: unknown hardware address format (0x0000)"},
+		{event.Malformed, "", event.Warning, sends("0001 0800 08 04 0001 0200000000000002c0000209 0000000000000000c0000201"),
+			"arp from 02:00:00:00:00:00:00:02: addr len: new 8, i/f 6 (ignored)"},
+		{event.Malformed, "", event.Notice, sends("0001 0800 00 04 0001 c0000209 c0000201"),
+			"arp: packet with invalid ethernet address length 0 received on e0"},
+		{event.Malformed, "", event.Notice, sends("0001 0800 15 04 0001" + strings.Repeat("02", 50)),
+			"arp: packet with invalid ethernet address length 21 received on e0"},
+		{event.Malformed, "", event.Notice, sends("0001 0800 06 06 0001" + strings.Repeat("02", 24)), "arp: requested protocol length != 4"},
+		{event.Malformed, "", event.Notice, sends("0001 0800 06 10 0001" + strings.Repeat("02", 44)), "arp: requested protocol length != 4"},
+		{event.Malformed, "", event.Notice, sends("0001 86dd 06 04 0001 020000000002c0000209 000000000000c0000201"),
+			"arp: protocol type 0x86dd is not IPv4 on e0"},
+		{event.Ignored, "", event.Debug, func(l *lan, n *node) {
+			l.stranger(macPeer).ask("192.0.2.1", "198.51.100.9")
+		}, "arplookup 198.51.100.9 failed: host is not on local network"},
+		{event.Ignored, "", event.Debug, func(l *lan, n *node) {
+			l.fill(n)
+			l.stranger(macPeer).ask("192.0.2.1", "192.0.2.9")
+		}, "arplookup 192.0.2.9 failed: could not allocate llinfo"},
+		{event.Missed, "", event.Debug, func(l *lan, n *node) {
+			l.fill(n)
+			n.Resolve(l.t.Context(), ip("192.0.2.9"))
+		}, "arpresolve: can't allocate llinfo for 192.0.2.9"},
+		{event.Missed, "", event.Debug, func(l *lan, n *node) {
+			l.fill(n)
+			n.ifc.Demand([]host.Miss{{IP: ip("192.0.2.9")}})
+		}, "arpresolve: can't allocate llinfo for 192.0.2.9"},
+		{event.Missed, "", event.Debug, func(l *lan, n *node) {
+			n.ifc.Resolve(l.t.Context(), ip("198.51.100.9"))
+		}, "arpresolve: can't allocate llinfo for 198.51.100.9"},
+		{event.Missed, "", event.Debug, func(l *lan, n *node) {
+			network := host.Route{Prefix: prefix("100.64.0.1/32"), Interface: "e0"}
+			if err := errors.Join(n.AddRoute(network), n.AddRoute(host.Route{Prefix: prefix("0.0.0.0/0"), Gateway: ip("100.64.0.1")}), n.DeleteRoute(network)); err != nil {
+				l.t.Error(err)
+			}
+			n.Output(packet(ip("203.0.113.5"), 1))
+		}, "arpresolve: can't allocate route for 100.64.0.1"},
+		{event.Missed, "", event.Notice, func(l *lan, n *node) {
+			if err := errors.Join(n.ifc.SetAddresses(nil), n.AddRoute(host.Route{Prefix: prefix("192.0.2.0/24"), Interface: "e0"})); err != nil {
+				l.t.Error(err)
+			}
+			n.Output(packet(ip("192.0.2.9"), 1))
+		}, "arprequest: cannot find matching address"},
 	} {
 		for _, on := range []bool{true, false} {
 			if !on && tt.tunable == "" {
 				continue
 			}
-			t.Run(fmt.Sprint(tt.kind, " ", on), func(t *testing.T) {
+			t.Run(fmt.Sprint(tt.message, " ", on), func(t *testing.T) {
 				onLAN(t, func(l *lan) {
 					n := l.host(macHost, "192.0.2.1/24")
 					want, severity := tt.message, tt.severity

@@ -98,43 +98,6 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte) {
 	}
 }
 
-// checkPacket reads the packet and checks what concerns the medium and the
-// protocol (facts 3.2, 3.4).
-func (h *Host) checkPacket(now time.Time, ifc *Interface, payload []byte) (arp.Packet, bool) {
-	p, err := arp.Parse(payload)
-	var why Drop
-	switch {
-	case errors.Is(err, arp.ErrHardwareLength):
-		why = DropHardwareLength
-	case errors.Is(err, arp.ErrProtocolLength):
-		why = DropProtocolLength
-	case err != nil:
-		why = DropShortPacket
-	case !sameMedium(ifc.framing.HardwareType(), p.HardwareType):
-		why, err = DropHardwareType, fmt.Errorf("unknown hardware address format (%#04x)", uint16(p.HardwareType))
-	case p.ProtocolType != arp.ProtocolIPv4:
-		why, err = DropProtocolType, fmt.Errorf("protocol type %#04x is not IPv4", p.ProtocolType)
-	case !p.SenderIP.Is4():
-		why, err = DropProtocolLength, errors.New("protocol address length is not 4")
-	case p.SenderHW.Len() != ifc.framing.AddrLen():
-		why, err = DropHardwareLength, fmt.Errorf("hardware address length %d, i/f %d (ignored)", p.SenderHW.Len(), ifc.framing.AddrLen())
-	default:
-		return p, true
-	}
-	ifc.drop(why)
-	h.diagnose(now, ifc, event.Malformed, netip.Addr{}, func() event.Event {
-		return event.Event{MAC: p.SenderHW, Severity: event.Notice, Message: fmt.Sprintf("arp: %v on %s", err, ifc.name)}
-	})
-	return p, false
-}
-
-// sameMedium reports whether a packet's hardware type belongs on a medium:
-// Ethernet and IEEE 802 take each other's (facts 3.2: FreeBSD 7 took both).
-func sameMedium(medium, packet arp.HardwareType) bool {
-	ieee := func(t arp.HardwareType) bool { return t == arp.Ethernet || t == arp.IEEE802 }
-	return medium == packet || ieee(medium) && ieee(packet)
-}
-
 // checkSender looks at who sent the packet: steps 4 and 5, and the senders that
 // no host can be.
 func (h *Host) checkSender(now time.Time, ifc *Interface, p arp.Packet) (Drop, bool) {
@@ -194,12 +157,17 @@ func (h *Host) learn(now time.Time, ifc *Interface, p arp.Packet) {
 	}
 	e := h.find(ifc, p.SenderIP)
 	if e == nil {
-		if h.wrongInterface(now, ifc, p) || !h.answersFor(ifc, p.TargetIP, p.SenderIP) || !h.onLink(ifc, p.SenderIP) {
+		if h.wrongInterface(now, ifc, p) || !h.answersFor(ifc, p.TargetIP, p.SenderIP) {
+			return
+		}
+		if !h.onLink(ifc, p.SenderIP) {
+			h.lookupFailed(now, ifc, p.SenderIP, "host is not on local network")
 			return
 		}
 		var err error
 		if e, err = h.create(ifc, p.SenderIP, Learned); err != nil {
 			ifc.stats.Refused++
+			h.lookupFailed(now, ifc, p.SenderIP, "could not allocate llinfo")
 			return
 		}
 	}

@@ -2,8 +2,10 @@ package host
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/isat-project/isat/arp"
+	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
 )
@@ -44,6 +46,9 @@ func (h *Host) request(e *entry) {
 	}
 	source, ok := h.sender(ifc, e.source, e.ip)
 	if !ok {
+		h.diagnose(time.Now(), ifc, event.Missed, e.ip, func() event.Event {
+			return event.Event{Severity: event.Notice, Message: "arprequest: cannot find matching address"} // facts 4.2
+		})
 		return
 	}
 	e.network.Resolve(e.ip)

@@ -204,6 +204,9 @@ func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error)
 		return e, lladdr.Addr{}, nil
 	}
 	e, err := h.create(ifc, ip, Demanded)
+	if err != nil {
+		h.resolveFailed(time.Now(), ifc, ip, "llinfo")
+	}
 	return e, lladdr.Addr{}, err
 }
 

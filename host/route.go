@@ -138,6 +138,11 @@ func (h *Host) nextHop(to netip.Addr) (route.Hop[entry], error) {
 func (h *Host) checkHop(to netip.Addr, hop route.Hop[entry], ok bool) (route.Hop[entry], error) {
 	switch {
 	case !ok && hop.Route != nil:
+		h.mu.Lock()
+		if ifc := h.byIndex(hop.Route.Interface); ifc != nil {
+			h.resolveFailed(time.Now(), ifc, hop.Addr, "route")
+		}
+		h.unlock()
 		return hop, fmt.Errorf("gateway %v is in no network any more: %w", hop.Addr, syscall.ENETUNREACH)
 	case !ok:
 		h.mu.Lock()
