@@ -121,6 +121,21 @@ func TestEntry(t *testing.T) {
 			and(func(e *api.Entry) { e.State, e.Origin = "verify", "learned" })},
 		{"permanent", with(func(e *host.Entry) { e.State, e.Origin = cache.Permanent, host.Administrator }),
 			and(func(e *api.Entry) { e.State, e.Permanent, e.Origin = "permanent", true, "administrator" })},
+		{"published", with(func(e *host.Entry) {
+			e.State, e.Origin, e.Publish = cache.Permanent, host.Administrator, host.Published
+		}), and(func(e *api.Entry) {
+			e.State, e.Permanent, e.Origin, e.Published = "permanent", true, "administrator", true
+		})},
+		{"published only", with(func(e *host.Entry) {
+			e.State, e.Origin, e.Publish = cache.Permanent, host.Administrator, host.PublishedOnly
+		}), and(func(e *api.Entry) {
+			e.State, e.Permanent, e.Origin, e.Published, e.PublishOnly = "permanent", true, "administrator", true, true
+		})},
+		{"blackhole", with(func(e *host.Entry) {
+			e.State, e.Origin, e.Action = cache.Permanent, host.Administrator, host.Blackhole
+		}), and(func(e *api.Entry) {
+			e.State, e.Permanent, e.Origin, e.Action = "permanent", true, "administrator", api.ActionBlackhole
+		})},
 		{"incomplete", with(func(e *host.Entry) {
 			e.State, e.Tries, e.Held, e.Origin, e.Expires = cache.Incomplete, 3, 1, host.Demanded, now.Add(time.Second)
 		}), and(func(e *api.Entry) {

@@ -35,6 +35,9 @@ func (d *Daemon) Status(ctx context.Context) (api.Status, error) {
 		if e.Expires.IsZero() {
 			s.Tables.Permanent++
 		}
+		if e.Publish != host.Unpublished {
+			s.Tables.Published++
+		}
 	}
 	for _, r := range d.host.Routes() {
 		if !r.Prefix.IsSingleIP() {

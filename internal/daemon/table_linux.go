@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -40,6 +41,7 @@ func entry(e host.Entry, now time.Time) api.Entry {
 		IP: e.IP, MAC: api.MAC(e.MAC.String()), Interface: e.Interface, Type: e.Type, State: api.State(e.State.String()),
 		Permanent: e.Expires.IsZero(), Incomplete: !e.State.Usable(), Flags: e.Flags.String(),
 		Hold: e.Held, Tries: e.Tries, Authority: e.Own, Origin: e.Origin.String(),
+		Published: e.Publish != host.Unpublished, PublishOnly: e.Publish == host.PublishedOnly, Action: api.Action(e.Action.String()),
 	}
 	if e.Own {
 		a.Origin = "own"
@@ -54,40 +56,66 @@ func entry(e host.Entry, now time.Time) api.Entry {
 
 // SetEntry implements the API.
 func (d *Daemon) SetEntry(_ context.Context, e api.SetEntry) (api.Entry, bool, error) {
-	switch {
-	case e.Pub != api.PublishNo:
-		return api.Entry{}, false, fmt.Errorf("setting the entry of %v: this version of isat does not publish entries: %w", e.IP, syscall.EOPNOTSUPP)
-	case e.Action != api.ActionNone:
-		return api.Entry{}, false, fmt.Errorf("setting the entry of %v: this version of isat does not %s: %w", e.IP, e.Action, syscall.EOPNOTSUPP)
-	}
-	mac, err := lladdr.Parse(string(e.MAC))
+	c, err := change(e)
 	if err != nil {
 		return api.Entry{}, false, fmt.Errorf("setting the entry of %v: %w: %w", e.IP, err, syscall.EINVAL)
 	}
-	created, err := d.host.Set(host.Change{Interface: e.Interface, IP: e.IP, MAC: mac, Temporary: e.Temp, Origin: host.Administrator})
+	created, err := d.host.Set(c)
 	if err != nil {
 		return api.Entry{}, false, err
 	}
 	d.takeover.Administered()
 	for _, now := range d.entries(e.Interface, e.IP) {
-		if now.MAC == api.MAC(mac.String()) {
+		if (!c.MAC.IsValid() || now.MAC == api.MAC(c.MAC.String())) && now.PublishOnly == (e.Pub == api.PublishOnly) {
 			return now, created, nil
 		}
 	}
 	return api.Entry{}, false, fmt.Errorf("setting the entry of %v: it was changed at once by somebody else: %w", e.IP, syscall.EAGAIN)
 }
 
+// change returns what the administrator sets as the host takes it.
+func change(e api.SetEntry) (host.Change, error) {
+	c := host.Change{Interface: e.Interface, IP: e.IP, Temporary: e.Temp, Origin: host.Administrator}
+	if e.MAC != api.EtherAuto {
+		var err error
+		if c.MAC, err = lladdr.Parse(string(e.MAC)); err != nil {
+			return c, err
+		}
+	}
+	switch e.Pub {
+	case api.PublishYes:
+		c.Publish = host.Published
+	case api.PublishOnly:
+		c.Publish = host.PublishedOnly
+	}
+	switch e.Action {
+	case api.ActionReject:
+		c.Action = host.Reject
+	case api.ActionBlackhole:
+		c.Action = host.Blackhole
+	}
+	return c, nil
+}
+
 // DeleteEntry implements the API.
 func (d *Daemon) DeleteEntry(_ context.Context, ip netip.Addr, ifname string, pubOnly bool) ([]api.Entry, error) {
+	before := d.entries(ifname, ip)
+	remove := d.host.Delete
 	if pubOnly {
-		return nil, fmt.Errorf("deleting the published entry of %v: no entry: %w", ip, syscall.ENXIO)
+		remove = d.host.DeletePublished
 	}
-	gone := d.entries(ifname, ip)
-	if err := d.host.Delete(ifname, ip); err != nil {
+	if err := remove(ifname, ip); err != nil {
 		return nil, err
 	}
 	d.takeover.Administered()
-	return gone, nil
+	// An address may have an ordinary and a published-only entry, of which the
+	// ordinary one goes first.
+	after := d.entries(ifname, ip)
+	return slices.DeleteFunc(before, func(e api.Entry) bool {
+		return slices.ContainsFunc(after, func(left api.Entry) bool {
+			return left.Interface == e.Interface && left.PublishOnly == e.PublishOnly
+		})
+	}), nil
 }
 
 // DeleteEntries implements the API.

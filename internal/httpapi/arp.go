@@ -104,7 +104,7 @@ func (s *Server) putEntry(w http.ResponseWriter, r *http.Request) error {
 	var e api.SetEntry
 	err := decodeBody(w, r,
 		field{"ip", &e.IP, wantIP, true},
-		field{"mac", &e.MAC, wantMAC, true},
+		field{"mac", &e.MAC, wantMACOrAuto, true},
 		field{"interface", &e.Interface, wantName, false},
 		field{"temp", &e.Temp, wantBool, false},
 		field{"pub", &e.Pub, wantPub, false},
@@ -115,8 +115,13 @@ func (s *Server) putEntry(w http.ResponseWriter, r *http.Request) error {
 	if err := checkIP("ip", e.IP); err != nil {
 		return err
 	}
-	if e.MAC, err = canonicalMAC(e.MAC); err != nil {
-		return err
+	switch {
+	case e.MAC != api.EtherAuto:
+		if e.MAC, err = canonicalMAC("mac", e.MAC); err != nil {
+			return err
+		}
+	case e.Pub == api.PublishNo:
+		return fmt.Errorf(`mac: "auto" only with pub: %w`, syscall.EINVAL)
 	}
 	switch e.Action {
 	case api.ActionNone, api.ActionReject, api.ActionBlackhole:

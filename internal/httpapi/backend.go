@@ -14,6 +14,7 @@ import (
 // EINVAL for a bad configuration, ENXIO for an unknown interface.
 type Backend interface {
 	Table
+	Proxy
 	MIB
 	Daemon
 }
@@ -26,7 +27,7 @@ type Table interface {
 	Entries(ctx context.Context, f api.EntryFilter) ([]api.Entry, error)
 	// SetEntry makes an entry or changes the one there. The server has checked
 	// the form of e: an IPv4 address, a MAC of one or more bytes in the form of
-	// [api.MAC], a known action.
+	// [api.MAC] or, if it publishes, [api.EtherAuto], a known action.
 	SetEntry(ctx context.Context, e api.SetEntry) (entry api.Entry, created bool, err error)
 	// DeleteEntry deletes the entry of ip on an interface, on "" by route. ENOENT
 	// if there is none, EPERM if it is that of an own address.
@@ -40,6 +41,21 @@ type Table interface {
 	// Announce announces own or published addresses now. EADDRNOTAVAIL if one is
 	// neither; then none is announced.
 	Announce(ctx context.Context, iface string, ips []netip.Addr) error
+}
+
+// Proxy is the rules of who is answered for whom.
+type Proxy interface {
+	// ProxyRules returns the prefix rules. The server may change what it got.
+	ProxyRules(ctx context.Context) ([]api.ProxyRule, error)
+	// SetProxyRule makes a rule or changes the one there. The server has checked
+	// the form of rule: IPv4 networks, an interface, a MAC of one or more bytes in
+	// the form of [api.MAC] or [api.EtherAuto].
+	SetProxyRule(ctx context.Context, rule api.ProxyRule) (set api.ProxyRule, created bool, err error)
+	// DeleteProxyRule deletes a rule. ENXIO if there is none.
+	DeleteProxyRule(ctx context.Context, prefix netip.Prefix, iface string) (api.ProxyRule, error)
+	// Explain tells what becomes of a request. ENXIO if the interface is not taken
+	// over.
+	Explain(ctx context.Context, q api.ExplainQuery) (api.Explanation, error)
 }
 
 // MIB is the tree of tunables and counters: for the host, or for an interface

@@ -34,6 +34,10 @@ func TestCurl(t *testing.T) {
 	}{
 		{`"mac":"02:00:00:00:00:09"`, []string{"-X", "PUT", "-d", `{"ip":"192.0.2.9","mac":"2:0:0:0:0:9"}`, "http://isat/v1/arp"}},
 		{`"ip":"192.0.2.9"`, []string{"http://isat/v1/arp?ip=192.0.2.9"}},
+		{`"deny_from":["192.0.2.66/32"]`, []string{"-X", "PUT", "-d", `{"prefix":"198.51.100.0/24","interface":"eth0","ether":"auto","deny_from":["192.0.2.66/32"]}`, "http://isat/v1/proxy"}},
+		{`{"rules":[{"prefix":"198.51.100.0/24","interface":"eth0"`, []string{"http://isat/v1/proxy"}},
+		{`"target":"198.51.100.9"`, []string{"-G", "-d", "interface=eth0", "-d", "target=198.51.100.9", "-d", "sender=192.0.2.1", "http://isat/v1/explain"}},
+		{"}\n200", []string{"-X", "DELETE", "-G", "-d", "prefix=198.51.100.0/24", "-d", "interface=eth0", "http://isat/v1/proxy"}},
 		{"}\n400", []string{"-X", "PUT", "-d", `{"ip":`, "http://isat/v1/arp"}},
 		{"}\n404", []string{"http://isat/v1/probe"}},
 		{"}\n413", []string{"-d", "@" + long, "http://isat/v1/reload"}},

@@ -34,11 +34,15 @@ const (
 	wantIPs     = `a list of IPv4 addresses such as ["192.0.2.1"]`
 	wantName    = "a text, the name of an interface"
 	wantMAC     = `a text, a link-layer address such as "02:00:00:00:00:01"`
+	wantPrefix  = `an IPv4 network such as "192.0.2.0/24"`
 	wantBool    = "true or false"
 	wantPub     = `false, true or "only"`
 	wantAction  = `"", "reject" or "blackhole"`
 	wantSeconds = "a number of seconds"
 	wantInteger = "a whole number"
+
+	wantMACOrAuto = `a text, "auto" or a link-layer address such as "02:00:00:00:00:01"`
+	wantPrefixes  = `a list of IPv4 networks such as ["192.0.2.0/24"]`
 )
 
 // decodeBody reads a body that is one JSON object with these keys and no others,
@@ -218,11 +222,12 @@ func parseLimit(text string) (int, error) {
 	return n, nil
 }
 
-// canonicalMAC reads a link-layer address and returns the form of api.MAC.
-func canonicalMAC(m api.MAC) (api.MAC, error) {
+// canonicalMAC reads a link-layer address and returns the form of api.MAC; the
+// name is for the error.
+func canonicalMAC(name string, m api.MAC) (api.MAC, error) {
 	a, err := lladdr.Parse(string(m))
 	if err != nil {
-		return "", fmt.Errorf("mac: %v: %w", err, syscall.EINVAL)
+		return "", fmt.Errorf("%s: %v: %w", name, err, syscall.EINVAL)
 	}
 	return api.MAC(a.String()), nil
 }

@@ -36,6 +36,7 @@ type fake struct {
 	mu      sync.Mutex
 	calls   []string
 	entries []api.Entry
+	rules   []api.ProxyRule
 	err     error // of every call, if there is one
 	resolve func(context.Context) error
 	status  api.Status
@@ -113,6 +114,32 @@ func (f *fake) Resolve(ctx context.Context, ip netip.Addr, iface string) (api.En
 
 func (f *fake) Announce(_ context.Context, iface string, ips []netip.Addr) error {
 	return f.called("announce %q %v", iface, ips)
+}
+
+func (f *fake) ProxyRules(context.Context) ([]api.ProxyRule, error) {
+	err := f.called("rules")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.rules), err
+}
+
+func (f *fake) SetProxyRule(_ context.Context, r api.ProxyRule) (api.ProxyRule, bool, error) {
+	err := f.called("set rule %+v", r)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	created := !slices.ContainsFunc(f.rules, func(o api.ProxyRule) bool { return o.Prefix == r.Prefix && o.Interface == r.Interface })
+	if err == nil && created {
+		f.rules = append(f.rules, r)
+	}
+	return r, created, err
+}
+
+func (f *fake) DeleteProxyRule(_ context.Context, prefix netip.Prefix, iface string) (api.ProxyRule, error) {
+	return api.ProxyRule{Prefix: prefix, Interface: iface, Ether: api.EtherAuto}, f.called("delete rule %v %q", prefix, iface)
+}
+
+func (f *fake) Explain(_ context.Context, q api.ExplainQuery) (api.Explanation, error) {
+	return api.Explanation{Interface: q.Interface, Target: q.Target, Sender: q.Sender, SenderMAC: q.MAC}, f.called("explain %+v", q)
 }
 
 func (f *fake) Sysctls(iface string) ([]api.SysctlNode, error) {

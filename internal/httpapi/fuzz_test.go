@@ -24,6 +24,11 @@ func FuzzRequests(f *testing.F) {
 	}
 	f.Add("PUT", "/v1/arp", `{"ip":"192.0.2.9","mac":"2:0:0:0:0:9","pub":"only","temp":true,"action":"reject","interface":"eth0"}`)
 	f.Add("PUT", "/v1/arp", `{"ip":"192.0.2.9","ip":"192.0.2.9"}`)
+	f.Add("PUT", "/v1/arp", `{"ip":"192.0.2.9","mac":"auto","pub":"only"}`)
+	f.Add("PUT", "/v1/proxy", `{"prefix":"0.0.0.0/0","interface":"eth0","ether":"2:0:0:0:0:9","deny_from":["192.0.2.66/32","10.0.0.0/8"]}`)
+	f.Add("PUT", "/v1/proxy", `{"prefix":"198.51.100.0/33","interface":"eth0","deny_from":[]}`)
+	f.Add("DELETE", "/v1/proxy?prefix=::/0&interface=eth0", ``)
+	f.Add("GET", "/v1/explain?interface=eth0&target=192.0.2.9&sender=0.0.0.0&mac=ff", ``)
 	f.Add("POST", "/v1/resolve", `{"ip":"192.0.2.9","timeout":1e-9}`)
 	f.Add("GET", "/v1/arp?limit=1&after=192.0.2.1&ip=%31", ``)
 	f.Add("GET", "/v1/arp//%2e%2e/x", ``)
