@@ -10,7 +10,7 @@ import (
 )
 
 // Change is something that happened to the host's network: a [NeighbourChange],
-// [LinkChange], [AddrChange] or [RouteChange].
+// [LinkChange], [AddrChange], [RouteChange] or [ConfChange].
 type Change interface{ change() }
 
 // Origin is what every change carries.
@@ -41,17 +41,24 @@ type AddrChange struct {
 	Addr Addr
 }
 
-// RouteChange is an IPv4 route made, changed or deleted. The kernel does not tell
-// of the routes that go with an interface which goes down or away.
+// RouteChange is an IPv4 route of Type RouteLocal made, changed or deleted; of the
+// others [Routing] tells. The kernel does not tell of the routes that go with an
+// interface which goes down or away.
 type RouteChange struct {
 	Origin
 	Route Route
 }
 
+// ConfChange is a change of net.ipv4.conf of an interface, "all" or "default" of
+// which the kernel tells: forwarding, rp_filter, proxy_arp (netconf_notify in
+// net/ipv4/devinet.c), and not arp_ignore, arp_filter, proxy_arp_pvlan, medium_id.
+type ConfChange struct{ Origin }
+
 func (NeighbourChange) change() {}
 func (LinkChange) change()      {}
 func (AddrChange) change()      {}
 func (RouteChange) change()     {}
+func (ConfChange) change()      {}
 
 // Changes is a socket that receives changes. It has one reader.
 type Changes struct {
@@ -74,7 +81,7 @@ func DialChanges(c Config, own ...uint32) (*Changes, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.subscribe(changeFilter(own), unix.RTNLGRP_NEIGH, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE)
+	err = s.subscribe(changeFilter(own), unix.RTNLGRP_NEIGH, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV4_NETCONF)
 	if err != nil {
 		s.close()
 		return nil, fmt.Errorf("subscribing to changes: %w", err)
@@ -133,6 +140,10 @@ func parseChange(h header, payload []byte) Change {
 		c := RouteChange{Origin: o}
 		if parseRoute(payload, &c.Route) {
 			return c
+		}
+	case unix.RTM_NEWNETCONF:
+		if len(payload) > 0 && payload[0] == unix.AF_INET {
+			return ConfChange{Origin: o}
 		}
 	}
 	return nil

@@ -15,7 +15,8 @@ import (
 const (
 	offType   = 4  // nlmsg_type, 16 bits
 	offPID    = 12 // nlmsg_pid, 32 bits
-	offFamily = 16 // the first byte of ndmsg, ifinfomsg, ifaddrmsg and rtmsg alike
+	offFamily = 16 // the first byte of ndmsg, ifinfomsg, ifaddrmsg, rtmsg and netconfmsg alike
+	offKind   = 23 // rtm_type of rtmsg, 8 bits
 
 	accept = 1<<32 - 1 // bytes of the message to take: all
 )
@@ -44,8 +45,9 @@ func missFilter() []bpf.Instruction {
 	}
 }
 
-// changeFilter takes all of IPv4 and of links, except misses and, for each of the
-// port ids, changes of neighbours made by it.
+// changeFilter takes all of IPv4 and of links, except misses, routes that are not
+// of this host (see [Routing]) and, for each of the port ids, changes of neighbours
+// made by it.
 func changeFilter(own []uint32) []bpf.Instruction {
 	drop := bpf.RetConstant{Val: 0}
 	f := []bpf.Instruction{
@@ -65,6 +67,13 @@ func changeFilter(own []uint32) []bpf.Instruction {
 		drop,
 
 		bpf.LoadAbsolute{Off: offType, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: filterUint16(unix.RTM_NEWROUTE), SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: filterUint16(unix.RTM_DELROUTE), SkipTrue: 4},
+		bpf.LoadAbsolute{Off: offKind, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.RTN_LOCAL, SkipTrue: 1},
+		drop,
+		bpf.RetConstant{Val: accept},
+
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: filterUint16(unix.RTM_NEWNEIGH), SkipTrue: 2},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: filterUint16(unix.RTM_DELNEIGH), SkipTrue: 1},
 		bpf.RetConstant{Val: accept},

@@ -91,11 +91,11 @@ func TestParseError(t *testing.T) {
 
 // TestFilters runs the filters in the interpreter of x/net.
 func TestFilters(t *testing.T) {
-	message := func(typ uint16, family byte, pid uint32) []byte {
+	message := func(typ uint16, family byte, pid uint32, kind byte) []byte {
 		m := &builder{}
 		m.begin(typ, 0, 0)
 		binary.NativeEndian.PutUint32(m.b[12:], pid)
-		m.b = append(m.b, family, 0, 0, 0)
+		m.b = append(m.b, family, 0, 0, 0, 0, 0, 0, kind)
 		m.end()
 		return m.b
 	}
@@ -105,24 +105,28 @@ func TestFilters(t *testing.T) {
 		family         byte
 		pid            uint32
 		misses, change bool
+		kind           byte // of a route
 	}{
-		{"miss", unix.RTM_GETNEIGH, unix.AF_INET, 0, true, false},
-		{"miss of IPv6", unix.RTM_GETNEIGH, unix.AF_INET6, 0, false, false},
-		{"neighbour", unix.RTM_NEWNEIGH, unix.AF_INET, 0, false, true},
-		{"neighbour of another", unix.RTM_NEWNEIGH, unix.AF_INET, 0x01020305, false, true},
-		{"own neighbour", unix.RTM_NEWNEIGH, unix.AF_INET, 0x01020304, false, false},
-		{"other own neighbour", unix.RTM_DELNEIGH, unix.AF_INET, 7, false, false},
-		{"neighbour gone", unix.RTM_DELNEIGH, unix.AF_INET, 0, false, true},
-		{"neighbour of IPv6", unix.RTM_NEWNEIGH, unix.AF_INET6, 0, false, false},
-		{"bridge FDB", unix.RTM_NEWNEIGH, unix.AF_BRIDGE, 0, false, false},
-		{"link", unix.RTM_NEWLINK, unix.AF_UNSPEC, 0, false, true},
-		{"own link", unix.RTM_NEWLINK, unix.AF_UNSPEC, 7, false, true},
-		{"link gone", unix.RTM_DELLINK, unix.AF_UNSPEC, 0, false, true},
-		{"bridge port", unix.RTM_NEWLINK, unix.AF_BRIDGE, 0, false, false},
-		{"bridge port gone", unix.RTM_DELLINK, unix.AF_BRIDGE, 0, false, false},
-		{"address", unix.RTM_NEWADDR, unix.AF_INET, 7, false, true},
-		{"address of IPv6", unix.RTM_DELADDR, unix.AF_INET6, 0, false, false},
-		{"route", unix.RTM_DELROUTE, unix.AF_INET, 0, false, true},
+		{"miss", unix.RTM_GETNEIGH, unix.AF_INET, 0, true, false, 0},
+		{"miss of IPv6", unix.RTM_GETNEIGH, unix.AF_INET6, 0, false, false, 0},
+		{"neighbour", unix.RTM_NEWNEIGH, unix.AF_INET, 0, false, true, 0},
+		{"neighbour of another", unix.RTM_NEWNEIGH, unix.AF_INET, 0x01020305, false, true, 0},
+		{"own neighbour", unix.RTM_NEWNEIGH, unix.AF_INET, 0x01020304, false, false, 0},
+		{"other own neighbour", unix.RTM_DELNEIGH, unix.AF_INET, 7, false, false, 0},
+		{"neighbour gone", unix.RTM_DELNEIGH, unix.AF_INET, 0, false, true, 0},
+		{"neighbour of IPv6", unix.RTM_NEWNEIGH, unix.AF_INET6, 0, false, false, 0},
+		{"bridge FDB", unix.RTM_NEWNEIGH, unix.AF_BRIDGE, 0, false, false, 0},
+		{"link", unix.RTM_NEWLINK, unix.AF_UNSPEC, 0, false, true, 0},
+		{"own link", unix.RTM_NEWLINK, unix.AF_UNSPEC, 7, false, true, 0},
+		{"link gone", unix.RTM_DELLINK, unix.AF_UNSPEC, 0, false, true, 0},
+		{"bridge port", unix.RTM_NEWLINK, unix.AF_BRIDGE, 0, false, false, 0},
+		{"bridge port gone", unix.RTM_DELLINK, unix.AF_BRIDGE, 0, false, false, 0},
+		{"address", unix.RTM_NEWADDR, unix.AF_INET, 7, false, true, 0},
+		{"address of IPv6", unix.RTM_DELADDR, unix.AF_INET6, 0, false, false, 0},
+		{"route", unix.RTM_DELROUTE, unix.AF_INET, 0, false, false, unix.RTN_UNICAST},
+		{"local route", unix.RTM_NEWROUTE, unix.AF_INET, 0, false, true, unix.RTN_LOCAL},
+		{"local route gone", unix.RTM_DELROUTE, unix.AF_INET, 0, false, true, unix.RTN_LOCAL},
+		{"setting", unix.RTM_NEWNETCONF, unix.AF_INET, 0, false, true, 0},
 	} {
 		for filter, want := range map[string]bool{"misses": test.misses, "changes": test.change} {
 			program := missFilter()
@@ -133,7 +137,7 @@ func TestFilters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n, err := vm.Run(message(test.typ, test.family, test.pid))
+			n, err := vm.Run(message(test.typ, test.family, test.pid, test.kind))
 			if err != nil || n > 0 != want {
 				t.Errorf("%s lets %s pass: %v, want %v (%v)", filter, test.name, n > 0, want, err)
 			}

@@ -180,15 +180,16 @@ func (c *Conn) Routes(table uint32) ([]Route, error) {
 
 // rtmsg is what requests have in struct rtmsg.
 type rtmsg struct {
-	bits     int
-	protocol uint8
-	scope    Scope
-	typ      RouteType
-	flags    uint32
+	bits       int
+	sourceBits int
+	protocol   uint8
+	scope      Scope
+	typ        RouteType
+	flags      uint32
 }
 
 // rtmsg appends struct rtmsg for IPv4. The table goes into an attribute.
 func (m *builder) rtmsg(r rtmsg) {
-	m.b = append(m.b, unix.AF_INET, byte(r.bits), 0, 0, unix.RT_TABLE_UNSPEC, r.protocol, byte(r.scope), byte(r.typ))
+	m.b = append(m.b, unix.AF_INET, byte(r.bits), byte(r.sourceBits), 0, unix.RT_TABLE_UNSPEC, r.protocol, byte(r.scope), byte(r.typ))
 	m.b = binary.NativeEndian.AppendUint32(m.b, r.flags)
 }

@@ -106,34 +106,3 @@ func (m *builder) gateway(ip netip.Addr) {
 		m.pad()
 	}
 }
-
-// RouteGet asks which route a packet of this host to dst takes, out of the
-// interface oif if that is not 0: NextHop and PrefSrc, which is the source address
-// it gets, are of this packet. Errors are the ones the sender would get:
-// ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL.
-//
-// With oif and no route to dst out of it, the kernel takes dst to be on the link
-// (ip_route_output_key_hash_rcu): Gateway is the zero Addr and Table is 0.
-func (c *Conn) RouteGet(dst netip.Addr, oif int) (Route, error) {
-	if !dst.Is4() {
-		return Route{}, fmt.Errorf("asking for the route to %v: %w: %w", dst, errNotIPv4, unix.EAFNOSUPPORT)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.begin(unix.RTM_GETROUTE, 0)
-	m.rtmsg(rtmsg{bits: 32, flags: unix.RTM_F_LOOKUP_TABLE}) // else Table is always main
-	m.ipv4(unix.RTA_DST, dst)
-	if oif != 0 {
-		m.uint32(unix.RTA_OIF, uint32(oif))
-	}
-	var r Route
-	found := false
-	err := c.do(func(h header, payload []byte) { found = parseRoute(payload, &r) || found })
-	if err == nil && !found {
-		err = errMalformed
-	}
-	if err != nil {
-		return Route{}, fmt.Errorf("asking for the route to %v: %w", dst, err)
-	}
-	return r, nil
-}
