@@ -2,22 +2,28 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
 // check notes what contradicts itself across the sections of c.
 func (r *reader) check(c Config) {
 	r.checkEntries(c)
+	r.checkProxies(c)
 	r.checkDatapaths(c)
 }
 
 // checkEntries looks for entries of own addresses, for pairs of entries that may
 // be about the same interface, and for link-layer addresses of another medium.
 func (r *reader) checkEntries(c Config) {
-	anywhere := make(map[string]int) // line of the entry by route, by host
+	type key struct {
+		host netip.Addr
+		only bool // published only: such an entry may be beside an ordinary one
+	}
+	anywhere := make(map[key]int) // line of the entry by route
 	for _, e := range c.Entries {
 		if e.Interface == "" {
-			anywhere[e.Host.String()] = e.Line
+			anywhere[key{e.Host, e.Pub == PubOnly}] = e.Line
 		}
 	}
 	for _, e := range c.Entries {
@@ -26,11 +32,20 @@ func (r *reader) checkEntries(c Config) {
 		if own := r.claims[claim{"address", host}]; own != nil && e.Host.IsValid() {
 			r.problem(at, fmt.Sprintf("arp.host: %s is an own address, see line %d", host, own.line))
 		}
-		if line, ok := anywhere[host]; ok && e.Interface != "" && e.Host.IsValid() {
+		if line, ok := anywhere[key{e.Host, e.Pub == PubOnly}]; ok && e.Interface != "" && e.Host.IsValid() {
 			r.problem(at, fmt.Sprintf("arp.host: %s is in line %d without an interface: name it in both", host, line))
 		}
 		if want := c.addrLen(e.Interface); e.Ether.IsValid() && e.Ether.Len() != want {
 			r.problem(at, fmt.Sprintf("arp.ether: %v has %d bytes, the interface's addresses have %d", e.Ether, e.Ether.Len(), want))
+		}
+	}
+}
+
+// checkProxies looks for link-layer addresses of another medium.
+func (r *reader) checkProxies(c Config) {
+	for _, p := range c.Proxies {
+		if want := c.addrLen(p.Interface); p.Ether.IsValid() && p.Ether.Len() != want {
+			r.problem(&place{line: p.Line, column: 1}, fmt.Sprintf("proxy.ether: %v has %d bytes, the interface's addresses have %d", p.Ether, p.Ether.Len(), want))
 		}
 	}
 }

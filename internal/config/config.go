@@ -24,12 +24,12 @@ type Config struct {
 	Sysctl     map[string]int64 // values of nodes for the whole host; nil if none
 	Interfaces []Interface      // names and patterns, each once
 	Entries    []Entry          // [[arp]]
+	Proxies    []Proxy          // [[proxy]]
 
 	// Sections for which the work is still to come: [Parse] checks their form
 	// and refuses them, so they are empty in every Config that it returns
 	// without an error.
 	Policies []Policy // [[dad]]
-	Proxies  []Proxy  // [[proxy]]
 	Groups   []Group  // [[ipmp]]
 	Hooks    []Hook   // [[hook]]
 }
@@ -182,7 +182,7 @@ type Policy struct {
 	Defend   string
 }
 
-// Proxy is a section [[proxy]].
+// Proxy is a section [[proxy]]: a rule to answer for all addresses of a prefix.
 type Proxy struct {
 	Line      int
 	Prefix    netip.Prefix

@@ -81,16 +81,18 @@ func TestLoad(t *testing.T) {
 func TestDiffKnowsEveryField(t *testing.T) {
 	tun := DefaultInterface("isat0")
 	tun.Datapath = TUN
-	base := Config{Daemon: Default().Daemon, Interfaces: []Interface{tun}, Entries: []Entry{{}}}
+	base := Config{Daemon: Default().Daemon, Interfaces: []Interface{tun}, Entries: []Entry{{}}, Proxies: []Proxy{{}}}
 	for name, section := range map[string]func(*Config) any{
 		"Daemon":    func(c *Config) any { return &c.Daemon },
 		"Interface": func(c *Config) any { return &c.Interfaces[0] },
 		"Entry":     func(c *Config) any { return &c.Entries[0] },
+		"Proxy":     func(c *Config) any { return &c.Proxies[0] },
 	} {
 		for n := range reflect.TypeOf(section(&base)).Elem().NumField() {
 			changed := base
 			changed.Interfaces = slices.Clone(base.Interfaces)
 			changed.Entries = slices.Clone(base.Entries)
+			changed.Proxies = slices.Clone(base.Proxies)
 			v := reflect.ValueOf(section(&changed)).Elem()
 			alter(v.Field(n))
 			field := v.Type().Field(n).Name
@@ -129,8 +131,11 @@ func alter(v reflect.Value) {
 }
 
 func sample(v reflect.Value) string {
-	if v.Type().Name() == "Addr" && strings.HasSuffix(v.Type().PkgPath(), "netip") {
+	switch v.Interface().(type) {
+	case netip.Addr:
 		return "192.0.2.1"
+	case netip.Prefix:
+		return "192.0.2.0/24"
 	}
 	return "02:00:00:00:00:01"
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/isat-project/isat/lladdr"
 )
 
 // Diff says in words what replacing old by new changes, one change a line, in
@@ -98,6 +100,9 @@ func (c Config) parts() []part {
 	for _, e := range c.Entries {
 		parts = append(parts, part{name: "arp " + e.name(), settings: e.settings()})
 	}
+	for _, p := range c.Proxies {
+		parts = append(parts, part{name: "proxy " + p.name(), settings: p.settings()})
+	}
 	return parts
 }
 
@@ -135,17 +140,29 @@ func (i Interface) settings() []setting {
 	return append(s, nodes("sysctl ", i.Sysctl)...)
 }
 
-// name is what tells the entry from others: host and interface.
+// name is what tells the entry from others: host, interface, and whether it is
+// published only, since such a one may be beside an ordinary one.
 func (e Entry) name() string {
-	if e.Interface == "" {
-		return e.Host.String()
+	name := e.Host.String()
+	if e.Interface != "" {
+		name += " on " + e.Interface
 	}
-	return e.Host.String() + " on " + e.Interface
+	if e.Pub == PubOnly {
+		name += ", published only"
+	}
+	return name
+}
+
+// name is what tells the rule from others: prefix and interface.
+func (p Proxy) name() string { return p.Prefix.String() + " on " + p.Interface }
+
+func (p Proxy) settings() []setting {
+	return []setting{{"ether", orAuto(p.Ether)}, {"deny-from", orNone(strings.Trim(fmt.Sprint(p.DenyFrom), "[]"))}}
 }
 
 func (e Entry) settings() []setting {
 	return []setting{
-		{"ether", orNone(e.Ether.String())},
+		{"ether", orAuto(e.Ether)},
 		{"temp", fmt.Sprint(e.Temp)},
 		{"pub", orNone(string(e.Pub))},
 		{"action", orNone(string(e.Action))},
@@ -164,6 +181,13 @@ func nodes(prefix string, values map[string]int64) []setting {
 func gateway(a netip.Addr) string {
 	if !a.IsValid() {
 		return orNone("")
+	}
+	return a.String()
+}
+
+func orAuto(a lladdr.Addr) string {
+	if !a.IsValid() {
+		return "auto"
 	}
 	return a.String()
 }

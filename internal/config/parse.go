@@ -206,14 +206,22 @@ func (r *reader) entry(t *table) Entry {
 		t.problem("ether", `"auto" only with pub`)
 	}
 	if hostOK {
-		name := e.Host.String()
-		if e.Interface != "" {
-			name += " on " + e.Interface
-		}
-		r.once(t.at("host"), "host", name)
+		r.once(t.at("host"), "host", e.name())
 	}
-	r.refuse(t, entryToCome(e))
 	return e
+}
+
+func (r *reader) proxy(t *table) Proxy {
+	p := Proxy{Line: t.at("prefix").line}
+	t.need("prefix", "interface")
+	prefixOK := text(t, "prefix", "a network", &p.Prefix, parseProxyPrefix)
+	ifOK := text(t, "interface", "an interface", &p.Interface, parseIfname)
+	text(t, "ether", "a link-layer address", &p.Ether, parseMACOrAuto)
+	set(t, "deny-from", "a network", &p.DenyFrom, parseNetwork)
+	if prefixOK && ifOK {
+		r.once(t.at("prefix"), "proxy prefix", p.name())
+	}
+	return p
 }
 
 // publish stores false, true or "only".

@@ -32,10 +32,6 @@ func interfaceToCome(i Interface) []toCome {
 	}
 }
 
-func entryToCome(e Entry) []toCome {
-	return []toCome{{"pub", e.Pub != PubNo}, {"action", e.Action != Forward}}
-}
-
 // nodesToCome are the switches of the MIB that nothing acts on yet.
 var nodesToCome = []string{
 	"net.link.ether.inet.proxyall", "net.link.ether.inet.proxy_probes", "net.link.ether.inet.unarp",
@@ -82,20 +78,6 @@ func (r *reader) policy(t *table) Policy {
 	choice(t, "policy", &p.Policy, "probe", "announce", "off")
 	choice(t, "defend", &p.Defend, "never", "once", "always", "solaris")
 	t.oneOf("prefix", "label", "ifa-proto")
-	r.refuseSection(t)
-	return p
-}
-
-func (r *reader) proxy(t *table) Proxy {
-	p := Proxy{Line: t.place.line}
-	t.need("prefix", "interface")
-	prefixOK := text(t, "prefix", "a network", &p.Prefix, parseNetwork)
-	ifOK := text(t, "interface", "an interface", &p.Interface, parseIfname)
-	text(t, "ether", "a link-layer address", &p.Ether, parseMACOrAuto)
-	set(t, "deny-from", "a network", &p.DenyFrom, parseNetwork)
-	if prefixOK && ifOK {
-		r.once(t.at("prefix"), "proxy prefix", p.Prefix.String()+" on "+p.Interface)
-	}
 	r.refuseSection(t)
 	return p
 }

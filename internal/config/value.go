@@ -102,6 +102,20 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// parseProxyPrefix accepts a network that has addresses of hosts.
+func parseProxyPrefix(s string) (netip.Prefix, error) {
+	p, err := parseNetwork(s)
+	if err != nil {
+		return p, err
+	}
+	const firstMulticast = 224 // 224.0.0.0/4 is multicast, 240.0.0.0/4 reserved (RFC 1112 section 4)
+	first := p.Addr()
+	if first.IsLoopback() || first.As4()[0] >= firstMulticast || first.IsUnspecified() && p.IsSingleIP() {
+		return p, fmt.Errorf("no host has an address of %v", p)
+	}
+	return p, nil
+}
+
 // parseHostPrefix accepts a host's address with the length of its network.
 func parseHostPrefix(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)

@@ -31,6 +31,15 @@ func (c Config) Warnings(file string, present []string) Problems {
 			warn(e.Line, "no [[interface]] is about %s; the entry waits until `isat take` takes it over", e.Interface)
 		}
 	}
+	for _, p := range c.Proxies {
+		i, ok := c.Match(p.Interface)
+		switch {
+		case !ok:
+			warn(p.Line, "no [[interface]] is about %s; the rule waits until `isat take` takes it over", p.Interface)
+		case i.Datapath == Observe:
+			warn(p.Line, "%s is only observed, so the rule answers nobody", p.Interface)
+		}
+	}
 	ps.sort()
 	return ps
 }

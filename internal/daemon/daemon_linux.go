@@ -71,6 +71,9 @@ func open(o Options) (*Daemon, error) {
 		o.Socket = o.Config.Daemon.Socket
 	}
 	d := &Daemon{options: o, log: o.Log, mib: mib.New(), config: o.Config, started: time.Now()}
+	if len(o.Config.Proxies) > 0 {
+		return nil, errNoProxy
+	}
 	if err := d.setTunables(config.Config{}, o.Config); err != nil {
 		return nil, err
 	}
@@ -259,9 +262,34 @@ func (d *Daemon) matched(c config.Config, name string) (takeover.Spec, bool) {
 func entries(c config.Config) []host.Change {
 	var all []host.Change
 	for _, e := range c.Entries {
-		all = append(all, host.Change{Interface: e.Interface, IP: e.Host, MAC: e.Ether, Temporary: e.Temp, Origin: host.Administrator})
+		all = append(all, host.Change{
+			Interface: e.Interface, IP: e.Host, MAC: e.Ether, Temporary: e.Temp, Origin: host.Administrator,
+			Publish: publish(e.Pub), Action: action(e.Action),
+		})
 	}
 	return all
+}
+
+// publish returns who is answered for an entry of the configuration.
+func publish(p config.Publish) host.Publish {
+	switch p {
+	case config.PubYes:
+		return host.Published
+	case config.PubOnly:
+		return host.PublishedOnly
+	}
+	return host.Unpublished
+}
+
+// action returns what becomes of packets to an entry of the configuration.
+func action(a config.Action) host.Action {
+	switch a {
+	case config.Reject:
+		return host.Reject
+	case config.Blackhole:
+		return host.Blackhole
+	}
+	return host.Forward
 }
 
 // setTunables makes the tunables those of a configuration: what an older one set

@@ -69,6 +69,9 @@ func (d *Daemon) next() (config.Config, error) {
 		kind = config.Observe
 	}
 	next = next.With(kind, d.options.Interfaces...)
+	if len(next.Proxies) > 0 {
+		return config.Config{}, errNoProxy
+	}
 	if len(next.Interfaces) == 0 {
 		return config.Config{}, fmt.Errorf("%s has no [[interface]]: %w", d.options.ConfigPath, syscall.EINVAL)
 	}

@@ -33,7 +33,11 @@ func (m *Manager) Stand(entries []host.Change) error {
 	}
 	for _, old := range m.standing {
 		if old.set && !stands(next, old.Change) {
-			if err := m.host.Delete(old.Interface, old.IP); err != nil && !errors.Is(err, syscall.ENXIO) {
+			remove := m.host.Delete
+			if old.Publish == host.PublishedOnly {
+				remove = m.host.DeletePublished
+			}
+			if err := remove(old.Interface, old.IP); err != nil && !errors.Is(err, syscall.ENXIO) {
 				return err
 			}
 		}
@@ -42,10 +46,11 @@ func (m *Manager) Stand(entries []host.Change) error {
 	return m.settle()
 }
 
-// stands reports whether an address has an entry among all.
+// stands reports whether an address has an entry among all. One that is published
+// only is apart from the ordinary one.
 func stands(all []standing, c host.Change) bool {
 	for _, s := range all {
-		if s.IP == c.IP && s.Interface == c.Interface {
+		if s.IP == c.IP && s.Interface == c.Interface && (s.Publish == host.PublishedOnly) == (c.Publish == host.PublishedOnly) {
 			return true
 		}
 	}
