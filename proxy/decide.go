@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/isat-project/isat/lladdr"
@@ -8,13 +9,13 @@ import (
 
 // Decide decides on a request. It takes no lock, allocates nothing and asks a
 // question of host or router only when a step needs the answer: router is last.
-// router may be nil where proxyall is never set.
+// router may be nil where proxyall and proxy_arp are never set.
 //
 // If the verdict is [Wait], decide on the same request again when the routing
 // decision has come, with the [Routes] as the router.
 func (r *Rules) Decide(now time.Time, request Request, host Host, router Router) Decision {
 	i := inquiry{Decision: Decision{Request: request}, now: now, rules: r.load(), host: host, router: router}
-	_ = i.target() || i.own() || i.published() || i.prefix() || i.proxyAll()
+	_ = i.target() || i.own() || i.published() || i.prefix() || i.proxyARP() || i.proxyAll()
 	return i.Decision
 }
 
@@ -52,18 +53,22 @@ func (i *inquiry) auto(mac lladdr.Addr) lladdr.Addr {
 	return i.host.LinkAddr()
 }
 
-// firstClassD is the first byte of the least multicast address; what is above
-// is multicast or reserved (RFC 1112 section 4).
-const firstClassD = 224
+// limitedBroadcast is 255.255.255.255.
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // target keeps a rule for a large prefix, or the default route, from answering
-// for what is no host.
+// for what is no host. Of the reserved addresses 240.0.0.0/4 all but one are in
+// use as those of hosts: Linux takes them.
 func (i *inquiry) target() bool {
-	ip := i.Request.TargetIP
-	if !ip.Is4() || ip.IsUnspecified() || ip.IsLoopback() || ip.As4()[0] >= firstClassD {
+	if ip := i.Request.TargetIP; !ip.Is4() || ip.IsUnspecified() || isNoHost(ip) {
 		return i.found(TargetNoHost)
 	}
 	return i.found(TargetHost)
+}
+
+// isNoHost reports whether no host has an IPv4 address on a link.
+func isNoHost(ip netip.Addr) bool {
+	return ip.IsLoopback() || ip.IsMulticast() || ip == limitedBroadcast
 }
 
 // own comes first. An own address that the interface keeps to itself is not
@@ -114,6 +119,35 @@ func (i *inquiry) prefix() bool {
 		return i.found(PrefixOwner)
 	}
 	return i.answer(PrefixAnswer, mac)
+}
+
+// proxyARP is Linux' rule of that name: arp_fwd_proxy of net/ipv4/arp.c, and the
+// exception for probes there. It does not look at the route back. Where the switch
+// is off nothing is found: it is none of arp(4)'s rules.
+func (i *inquiry) proxyARP() bool {
+	switch {
+	case !i.host.Settings().ProxyARP:
+		return false
+	case i.Request.IsProbe():
+		return i.found(ARPProbe)
+	case i.ownerAsks(lladdr.Addr{}):
+		return i.found(ARPOwner)
+	}
+	routes, state := i.router.Routes(i.now, i.Request)
+	switch state {
+	case Unknown:
+		return i.found(ARPUnknown)
+	case Limited:
+		return i.found(ARPLimited)
+	}
+	i.Routes = routes
+	switch routes.To {
+	case "":
+		return i.found(ARPNoRoute)
+	case i.Request.Interface:
+		return i.found(ARPSameLink)
+	}
+	return i.answer(ARPAnswer, i.host.LinkAddr())
 }
 
 // proxyAll answers for what is behind another interface. Both directions are

@@ -17,7 +17,7 @@ type Decision struct {
 	Reason  Reason       // what decided; its Step is the rule
 	MAC     lladdr.Addr  // to answer with; the zero Addr unless the verdict is Answer
 	Prefix  netip.Prefix // of the prefix rule that holds, invalid if that step found none
-	Routes  Routes       // that proxyall went by, if it asked
+	Routes  Routes       // that proxy_arp and proxyall went by, if they asked
 
 	findings [numSteps]Reason
 }

@@ -58,6 +58,15 @@ e0: who has 198.51.100.9? Tell 192.0.2.7, 02:00:00:00:00:07
   proxyall:        the route to 198.51.100.9 leaves by e1, but the route back to 192.0.2.7 leaves by e2, not by e0
 Refused, by the rule "proxyall".
 `},
+		{"proxy_arp", ask("198.51.100.9"), world{settings: linux, routes: Routes{"e1", "e2"}, state: Known}, nil, `
+e0: who has 198.51.100.9? Tell 192.0.2.7, 02:00:00:00:00:07
+  target:          198.51.100.9 may be the address of a host
+  own address:     198.51.100.9 is no address of this host
+  published entry: 198.51.100.9 has none on e0
+  prefix rule:     no rule for e0 has 198.51.100.9 in its prefix
+  proxy_arp:       net.ipv4.conf.e0.proxy_arp is 1, and the route to 198.51.100.9 leaves by e1
+Answered with 02:00:00:00:00:e0, by the rule "proxy_arp".
+`},
 		{"waits", ask("198.51.100.9"), world{settings: all}, nil, `
 e0: who has 198.51.100.9? Tell 192.0.2.7, 02:00:00:00:00:07
   target:          198.51.100.9 may be the address of a host

@@ -1,12 +1,15 @@
 // Package proxy has the rules of who is answered for whom: whether a request for
 // an address is answered, with which link-layer address, and why. It is the last
-// step of ARP's input, step 13 of facts/freebsd-arp.md 3.3.
+// step of ARP's input, step 13 of facts/freebsd-arp.md 3.3, and has Linux'
+// proxy_arp besides.
 //
-//	request ──▶ target ──▶ own ──▶ published ──▶ prefix ──▶ proxyall ──▶ ignored
-//	              │         │      entry │       rule │         │
-//	           no host   answered    answered     answered   answered
-//	           has it                refused      refused    refused, or waits for
-//	                                                         the routing decision
+//	request ──▶ target ──▶ own ──▶ published ──▶ prefix ──▶ proxy_arp ──▶ proxyall ──▶ ignored
+//	              │         │      entry │       rule │         │             │
+//	           no host   answered    answered     answered   answered      answered
+//	           has it                refused      refused       │          refused
+//	                                                            └──────┬──────┘
+//	                                                             or waits for the
+//	                                                             routing decision
 //
 // [Rules] are the prefix rules, and [Rules.Decide] goes through the steps. What
 // the host alone knows it asks of a [Host], and of a [Router] where packets to

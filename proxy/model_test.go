@@ -46,6 +46,7 @@ func (m model) answer(r Request, w *world) (Verdict, lladdr.Addr) {
 	owner := r.SenderIP == r.TargetIP || r.SenderMAC.IsValid() && r.SenderMAC == w.heard
 	rule, ruled := m.longest(r.Interface, r.TargetIP)
 	denied := slices.ContainsFunc(rule.DenyFrom, func(p netip.Prefix) bool { return p.Contains(r.SenderIP) })
+	linux := w.settings.ProxyARP && !probing && !owner
 	switch {
 	case w.ownership == Owned:
 		return Answer, auto(w.ownMAC)
@@ -59,6 +60,12 @@ func (m model) answer(r Request, w *world) (Verdict, lladdr.Addr) {
 		return Refuse, none
 	case ruled:
 		return Answer, auto(rule.MAC)
+	case linux && w.state == Unknown:
+		return Wait, none
+	case linux && w.state == Limited:
+		return Refuse, none
+	case linux && w.routes.To != "" && w.routes.To != r.Interface:
+		return Answer, ownMAC
 	case !w.settings.ProxyAll || owner || w.publication != Unpublished || probing && !w.settings.ProxyProbes:
 		return Ignore, none
 	case w.state == Unknown:
@@ -99,7 +106,7 @@ var (
 	genWorld = rapid.Custom(func(t *rapid.T) *world {
 		back := rapid.SampledFrom([]string{"", "e0", "e1", "e2"})
 		return &world{
-			settings: Settings{rapid.Bool().Draw(t, "proxyall"), rapid.Bool().Draw(t, "proxy_probes")},
+			settings: Settings{rapid.Bool().Draw(t, "proxyall"), rapid.Bool().Draw(t, "proxy_probes"), rapid.Bool().Draw(t, "proxy_arp")},
 			// Foreign and Unpublished more often, for the later steps.
 			ownership:   rapid.SampledFrom([]Ownership{Foreign, Foreign, Foreign, Foreign, Owned, Withheld, Broadcast}).Draw(t, "ownership"),
 			ownMAC:      genMAC.Draw(t, "own mac"),
@@ -196,19 +203,19 @@ func FuzzDecide(f *testing.F) {
 		r := tt.request
 		f.Add(r.Interface, r.SenderMAC.AppendBytes(nil), r.SenderIP.AsSlice(), r.TargetIP.AsSlice(),
 			uint8(tt.world.ownership), uint8(tt.world.publication), uint8(tt.world.state), tt.world.routes.To, tt.world.routes.Back,
-			tt.world.settings.ProxyAll, tt.world.settings.ProxyProbes)
+			tt.world.settings.ProxyAll, tt.world.settings.ProxyProbes, tt.world.settings.ProxyARP)
 	}
 	var rules Rules
 	mustAdd(f, &rules, append(denying("192.0.2.66/32", "0.0.0.0/32"), on("e0", "0.0.0.0/0"), on("e1", "192.0.2.0/24"))...)
 	cache := NewRouteCache(Limits{Size: 16})
 	now := epoch
-	f.Fuzz(func(t *testing.T, ifname string, mac, sender, target []byte, ownership, publication, state uint8, to, back string, proxyAll, probes bool) {
+	f.Fuzz(func(t *testing.T, ifname string, mac, sender, target []byte, ownership, publication, state uint8, to, back string, proxyAll, probes, proxyARP bool) {
 		r := Request{Interface: ifname}
 		r.SenderMAC, _ = lladdr.FromSlice(mac)
 		r.SenderIP, _ = netip.AddrFromSlice(sender)
 		r.TargetIP, _ = netip.AddrFromSlice(target)
 		w := &world{
-			settings: Settings{proxyAll, probes}, ownership: Ownership(ownership), publication: Publication(publication),
+			settings: Settings{proxyAll, probes, proxyARP}, ownership: Ownership(ownership), publication: Publication(publication),
 			routes: Routes{to, back}, state: RouteState(state),
 		}
 		for _, router := range []Router{w, cache} {

@@ -31,13 +31,14 @@ const (
 	StepOwn                   // is it an own address?
 	StepPublished             // does it have a published entry on the interface?
 	StepPrefix                // is it in the prefix of a rule for the interface?
+	StepProxyARP              // does Linux' proxy_arp answer? Passed over where it is off
 	StepProxyAll              // is it reachable through another interface?
 	numSteps
 )
 
 // String returns the words for s, such as "prefix rule".
 func (s Step) String() string {
-	names := [...]string{"target", "own address", "published entry", "prefix rule", "proxyall"}
+	names := [...]string{"target", "own address", "published entry", "prefix rule", "proxy_arp", "proxyall"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -50,10 +51,10 @@ type Reason uint8
 
 // The reasons, step by step.
 const (
-	NotReached Reason = iota // an earlier step decided
+	NotReached Reason = iota // an earlier step decided, or the step was passed over
 
 	TargetHost   // goes on
-	TargetNoHost // unspecified, loopback, multicast, reserved or not IPv4
+	TargetNoHost // unspecified, loopback, multicast, broadcast or not IPv4
 
 	OwnForeign   // goes on
 	OwnAnswer    // an own address
@@ -69,6 +70,14 @@ const (
 	PrefixDenied // a rule whose deny-from has the sender
 	PrefixProbe  // a rule, and proxy_probes is 0
 	PrefixOwner  // a rule, and the target itself asks
+
+	ARPProbe    // goes on: a probe
+	ARPOwner    // goes on: the target itself asks
+	ARPUnknown  // the routing decision is not known yet
+	ARPLimited  // too many routing decisions were asked for
+	ARPNoRoute  // goes on: no route to the target
+	ARPSameLink // goes on: the route to the target leaves by the interface of the request
+	ARPAnswer   // the route to the target leaves by another interface
 
 	AllOff       // proxyall is 0
 	AllElsewhere // a published entry on another interface
@@ -114,6 +123,14 @@ var outcomes = [numReasons]outcome{
 	PrefixDenied: {StepPrefix, true, Refuse, "prefix_denied", "{prefix} on {interface} has {target}, but its deny-from has {sender}"},
 	PrefixProbe:  {StepPrefix, true, Refuse, "prefix_probe", "{prefix} on {interface} has {target}, but a probe is not answered (proxy_probes is 0)"},
 	PrefixOwner:  {StepPrefix, true, Refuse, "prefix_owner", "{prefix} on {interface} has {target}, but {sender_mac} is {target} itself"},
+
+	ARPProbe:    {StepProxyARP, false, Ignore, "proxy_arp_probe", "net.ipv4.conf.{interface}.proxy_arp is 1, but Linux never answers a probe by it"},
+	ARPOwner:    {StepProxyARP, false, Ignore, "proxy_arp_owner", "net.ipv4.conf.{interface}.proxy_arp is 1, but {sender_mac} is {target} itself"},
+	ARPUnknown:  {StepProxyARP, true, Wait, "proxy_arp_unknown", "net.ipv4.conf.{interface}.proxy_arp is 1; the route to {target} is being asked for"},
+	ARPLimited:  {StepProxyARP, true, Refuse, "proxy_arp_limited", "net.ipv4.conf.{interface}.proxy_arp is 1, but too many routes are being asked for; the sender will ask again"},
+	ARPNoRoute:  {StepProxyARP, false, Ignore, "proxy_arp_no_route", "net.ipv4.conf.{interface}.proxy_arp is 1, but there is no route to {target}"},
+	ARPSameLink: {StepProxyARP, false, Ignore, "proxy_arp_same_link", "net.ipv4.conf.{interface}.proxy_arp is 1, but the route to {target} leaves by {interface}, where the request came from"},
+	ARPAnswer:   {StepProxyARP, true, Answer, "proxy_arp_answer", "net.ipv4.conf.{interface}.proxy_arp is 1, and the route to {target} leaves by {to}"},
 
 	AllOff:       {StepProxyAll, true, Ignore, "proxyall_off", "proxyall is 0"},
 	AllElsewhere: {StepProxyAll, true, Ignore, "proxyall_elsewhere", "{target} is published on another interface, which is the only one to answer for it"},

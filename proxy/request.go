@@ -42,10 +42,13 @@ type Host interface {
 	Heard(target netip.Addr, from lladdr.Addr) bool
 }
 
-// Settings are the switches of the MIB that decide on proxying.
+// Settings are the switches that decide on proxying: two of the MIB, one of Linux.
 type Settings struct {
 	ProxyAll    bool // net.link.ether.inet.proxyall
 	ProxyProbes bool // net.link.ether.inet.proxy_probes
+	// ProxyARP is Linux' net.ipv4.conf.IF.proxy_arp of the interface of the
+	// request, and false while the interface does not forward.
+	ProxyARP bool
 }
 
 // Ownership is how an address relates to the own addresses of the host.

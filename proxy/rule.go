@@ -33,7 +33,7 @@ func (r Rule) check() error {
 	switch {
 	case r.Interface == "":
 		return fmt.Errorf("no interface: %w", syscall.EINVAL)
-	case first.IsLoopback() || first.As4()[0] >= firstClassD || r.Prefix == unspecified:
+	case isNoHost(first) || r.Prefix == unspecified:
 		return fmt.Errorf("no host has an address of it: %w", syscall.EINVAL)
 	case r.MAC.IsValid() && (r.MAC.IsZero() || r.MAC.IsBroadcast()):
 		return fmt.Errorf("link-layer address %v is no host's: %w", r.MAC, syscall.EINVAL)

