@@ -28,6 +28,7 @@ const (
 	DropBroadcastAddress             // the sender's address is a broadcast address
 	DropOperation                    // neither request nor reply
 	DropGratuitous                   // an announcement, which the interface ignores
+	DropProxyRefused                 // a request for somebody else that proxying refuses
 	DropNotForUs                     // a request for somebody else
 	DropNoAddress                    // the interface has no IPv4 address
 	DropWatching                     // answered by nobody: the interface observes
@@ -37,7 +38,7 @@ const (
 var dropNames = [numDrops]string{
 	"interface_down", "short_frame", "frame_format", "not_arp", "other_host", "interface_off", "short_packet", "hardware_type", "hardware_length",
 	"protocol_type", "protocol_length", "self", "broadcast_sender", "multicast_sender", "zero_sender",
-	"loopback_address", "multicast_address", "broadcast_address", "operation", "gratuitous", "not_for_us", "no_address", "observing",
+	"loopback_address", "multicast_address", "broadcast_address", "operation", "gratuitous", "proxy_refused", "not_for_us", "no_address", "observing",
 }
 
 var dropDescriptions = [numDrops]string{
@@ -61,6 +62,7 @@ var dropDescriptions = [numDrops]string{
 	"packets with a broadcast sender address",
 	"packets that are neither request nor reply",
 	"announcements on an interface that ignores them",
+	"requests for another host that a rule of proxying refuses to answer",
 	"requests for another host",
 	"requests on an interface without an address",
 	"requests on an interface that only observes",

@@ -13,6 +13,7 @@ import (
 	"github.com/isat-project/isat/internal/deadline"
 	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/mib"
+	"github.com/isat-project/isat/proxy"
 	"github.com/isat-project/isat/route"
 )
 
@@ -27,6 +28,9 @@ type Config struct {
 	// Neighbours is told the bindings that the IP side asked for. Nil: the host's
 	// only users are Resolve and Output.
 	Neighbours Neighbours
+	// Router makes the routing decisions that proxying goes by. Nil: the host's
+	// own routing table.
+	Router Router
 }
 
 // Host is one ARP host. Use [New].
@@ -34,10 +38,13 @@ type Host struct {
 	mib        *mib.Tree
 	events     *event.Ring
 	neighbours Neighbours
+	router     Router // nil if there is none
+	rules      proxy.Rules
 	routes     *route.Table[entry]
 
 	wakeTimers     chan struct{} // capacity 1: the first deadline has moved earlier
 	wakeNeighbours chan struct{} // capacity 1: there are bindings to tell
+	wakeRouter     chan struct{} // capacity 1: there are questions for the Router
 	uses           chan entryKey // entries in Verify that a lookup has used
 	outlets        atomic.Pointer[outlets]
 
@@ -55,6 +62,9 @@ type Host struct {
 	dirty      bindings     // what Neighbours has to be told
 	bindFirst  bool         // before a frame is sent: see unlock
 	limiter    limiter      // of diagnostics
+	decisions  *proxy.RouteCache
+	routing    proxy.Router // decisions, or the routing table; never changes
+	lastHeard  lastHeard
 	effects    []cache.Effect
 	moving     bool     // a network is being added: see addNetwork
 	moved      []*entry // the entries it takes over
@@ -81,14 +91,20 @@ func New(c Config) *Host {
 		mib:            c.MIB,
 		events:         c.Events,
 		neighbours:     c.Neighbours,
+		router:         c.Router,
 		wakeTimers:     make(chan struct{}, 1),
 		wakeNeighbours: make(chan struct{}, 1),
+		wakeRouter:     make(chan struct{}, 1),
 		uses:           make(chan entryKey, 256),
 		pingTimers:     make(chan struct{}),
 		pingNeighbours: make(chan struct{}),
 		timers:         deadline.New[timed](time.Now()),
 	}
 	h.routes = route.New(h.routeChanged)
+	h.decisions = proxy.NewRouteCache(proxy.Limits{})
+	if h.routing = h.decisions; c.Router == nil {
+		h.routing = (*ownRoutes)(h)
+	}
 	h.publishOutlets()
 	h.addCounters()
 	h.mib.OnChange(h.settingChanged) // for good: the tree is this host's
@@ -122,6 +138,7 @@ func (h *Host) Run(ctx context.Context) error {
 
 	var sinks sync.WaitGroup
 	sinks.Go(func() { h.runNeighbours(ctx) })
+	sinks.Go(func() { h.runRouter(ctx) })
 	h.runTimers(ctx)
 	sinks.Wait()
 
@@ -180,12 +197,18 @@ func (h *Host) settingChanged(mib.Change) {
 func (h *Host) Interface(name string) (*Interface, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	ifc := h.byName(name)
+	return ifc, ifc != nil
+}
+
+// byName returns the interface with this name, or nil.
+func (h *Host) byName(name string) *Interface {
 	for _, ifc := range h.interfaces {
 		if ifc.name == name {
-			return ifc, true
+			return ifc
 		}
 	}
-	return nil, false
+	return nil
 }
 
 // byIndex returns the interface with this index, or nil.

@@ -10,6 +10,7 @@ import (
 	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/link"
+	"github.com/isat-project/isat/lladdr"
 )
 
 // The input of a frame follows in_arpinput of FreeBSD 7 in order
@@ -89,40 +90,65 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte) {
 	if conflict {
 		// Step 6: the claimant is told whose the address is, and not learned.
 		target = p.SenderIP
-	} else if ifc.mode != Static {
-		h.learn(now, ifc, p)
+	} else {
+		h.hear(p)
+		if ifc.mode != Static {
+			h.learn(now, ifc, p)
+		}
 	}
 	if p.Operation == arp.Request {
 		ifc.stats.RxRequests++
-		h.reply(ifc, p, target)
+		h.reply(now, ifc, p, target)
 	}
 }
 
 // checkSender looks at who sent the packet: steps 4 and 5, and the senders that
 // no host can be.
 func (h *Host) checkSender(now time.Time, ifc *Interface, p arp.Packet) (Drop, bool) {
-	switch {
-	case h.isSelf(ifc, p.SenderHW):
+	why, ok := h.checkHardware(ifc, p.SenderHW)
+	if ok {
+		return ifc.checkAddress(p.SenderIP)
+	}
+	switch why {
+	case DropSelf:
 		h.heardSelf(ifc, p.SenderHW)
-		return DropSelf, false
-	case p.SenderHW.IsBroadcast():
+	case DropBroadcastSender:
 		h.diagnose(now, ifc, event.BroadcastSender, p.SenderIP, func() event.Event {
 			return event.Event{MAC: p.SenderHW, Severity: event.Error,
 				Message: fmt.Sprintf("arp: link address is broadcast for IP address %v!", p.SenderIP)}
 		})
-		return DropBroadcastSender, false
-	case p.SenderHW.IsMulticast() && !ifc.settings.AllowMulticast:
+	case DropMulticastSender:
 		h.diagnose(now, ifc, event.BroadcastSender, p.SenderIP, func() event.Event {
 			return event.Event{MAC: p.SenderHW, Severity: event.Notice, Message: fmt.Sprintf("arp: %v is multicast", p.SenderHW)}
 		})
+	}
+	return why, false
+}
+
+// checkHardware reports whether a link-layer address may be a sender's, and why
+// not.
+func (h *Host) checkHardware(ifc *Interface, mac lladdr.Addr) (Drop, bool) {
+	switch {
+	case h.isSelf(ifc, mac):
+		return DropSelf, false
+	case mac.IsBroadcast():
+		return DropBroadcastSender, false
+	case mac.IsMulticast() && !ifc.settings.AllowMulticast:
 		return DropMulticastSender, false
-	case p.SenderHW.IsZero():
+	case mac.IsZero():
 		return DropZeroSender, false
-	case p.SenderIP.IsLoopback():
+	}
+	return 0, true
+}
+
+// checkAddress is the same for the sender's address.
+func (i *Interface) checkAddress(ip netip.Addr) (Drop, bool) {
+	switch {
+	case ip.IsLoopback():
 		return DropLoopbackSender, false
-	case p.SenderIP.IsMulticast():
+	case ip.IsMulticast():
 		return DropMulticastAddress, false // 240/4 is reserved, but Linux and others use it
-	case ifc.isBroadcast(p.SenderIP):
+	case i.isBroadcast(ip):
 		return DropBroadcastAddress, false
 	}
 	return 0, true
@@ -130,7 +156,7 @@ func (h *Host) checkSender(now time.Time, ifc *Interface, p arp.Packet) (Drop, b
 
 // checkConflict is step 6: another host says that an own address is its.
 func (h *Host) checkConflict(now time.Time, ifc *Interface, p arp.Packet) bool {
-	if p.SenderIP.IsUnspecified() || !h.ownsAnywhere(p.SenderIP) {
+	if !h.isConflict(p.SenderIP) {
 		return false
 	}
 	ifc.stats.DupIPs++
@@ -139,6 +165,11 @@ func (h *Host) checkConflict(now time.Time, ifc *Interface, p arp.Packet) bool {
 			Message: fmt.Sprintf("arp: %v is using my IP address %v on %s!", p.SenderHW, p.SenderIP, ifc.name)}
 	})
 	return true
+}
+
+// isConflict reports whether a sender claims an own address.
+func (h *Host) isConflict(sender netip.Addr) bool {
+	return !sender.IsUnspecified() && h.ownsAnywhere(sender)
 }
 
 // ignore counts an operation that ARP does not act on.

@@ -11,6 +11,7 @@ import (
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/proxy"
 )
 
 const (
@@ -95,6 +96,11 @@ var dropCases = []dropCase{
 	{host.DropOperation, "operation 0", nil, nil, request(func(p *arp.Packet) { p.Operation = 0 })},
 	{host.DropGratuitous, "an announcement", func(c *host.InterfaceConfig) { c.DropGratuitous = true }, nil,
 		request(func(p *arp.Packet) { p.TargetIP = p.SenderIP })},
+	{host.DropProxyRefused, "a probe that a rule does not answer", nil, func(t *testing.T, n *node) {
+		if err := n.Proxies().Add(proxy.Rule{Prefix: prefix("198.51.100.0/24"), Interface: "e0"}); err != nil {
+			t.Fatal(err)
+		}
+	}, request(func(p *arp.Packet) { p.SenderIP, p.TargetIP = ip("0.0.0.0"), ip("198.51.100.9") })},
 	{host.DropNotForUs, "who-has somebody else", nil, nil, request(func(p *arp.Packet) { p.TargetIP = ip("192.0.2.7") })},
 	{host.DropNotForUs, "arp_ignore 8", func(c *host.InterfaceConfig) { c.Reply = host.ReplyNever }, nil, request(func(*arp.Packet) {})},
 	{host.DropNoAddress, "an interface without an address", func(c *host.InterfaceConfig) { c.Addresses = nil }, nil, request(func(*arp.Packet) {})},

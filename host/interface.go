@@ -101,6 +101,7 @@ type Interface struct {
 	mode           Mode
 	reply          ReplyPolicy
 	dropGratuitous bool
+	proxyARP       bool // see SetProxyARP
 	up             bool
 	detached       bool
 	addresses      []Address

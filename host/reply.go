@@ -8,33 +8,18 @@ import (
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/proxy"
 )
 
-// reply is step 13: a request for an own address is answered.
-func (h *Host) reply(ifc *Interface, request arp.Packet, target netip.Addr) {
-	switch {
-	case ifc.mode == Watch:
+// reply answers a request, if the rules of package proxy say so.
+func (h *Host) reply(now time.Time, ifc *Interface, request arp.Packet, target netip.Addr) {
+	if ifc.mode == Watch {
 		ifc.drop(DropWatching)
 		return
-	case !h.answersFor(ifc, target, request.SenderIP):
-		if len(ifc.addresses) == 0 {
-			ifc.drop(DropNoAddress)
-		} else {
-			ifc.drop(DropNotForUs)
-		}
-		return
 	}
-	to := request.SenderHW
-	if target.IsLinkLocalUnicast() {
-		to = ifc.framing.Broadcast() // RFC 3927 section 2.5
-	}
-	if h.sendARP(ifc, to, arp.Packet{
-		Operation: arp.Reply,
-		SenderHW:  ifc.mac, SenderIP: target,
-		TargetHW: request.SenderHW, TargetIP: request.SenderIP,
-	}) {
-		ifc.stats.TxReplies++
-	}
+	h.respond(now, ifc, proxy.Request{
+		Interface: ifc.name, SenderMAC: request.SenderHW, SenderIP: request.SenderIP, TargetIP: target,
+	}, h.routing)
 }
 
 // request sends a who-has for the address of an entry to everybody

@@ -1,6 +1,9 @@
 package host
 
-import "github.com/isat-project/isat/mib"
+import (
+	"github.com/isat-project/isat/mib"
+	"github.com/isat-project/isat/proxy"
+)
 
 // Stats are the statistics of FreeBSD's struct arpstat (facts/freebsd-arp.md
 // 1.2), what isat counts besides, and the frames dropped by reason.
@@ -17,6 +20,11 @@ type Stats struct {
 	Evicted    uint64 // entries that made room for another
 	Refused    uint64 // entries not made because max_entries are in use
 	Suppressed uint64 // diagnostics held back by max_log_per_second
+	Proxied    uint64 // replies sent for others, which TxReplies has too
+
+	// Routes counts the routing decisions that proxying asked Config.Router for;
+	// it is of the whole host.
+	Routes proxy.RouteStats
 
 	Drops [numDrops]uint64 // received frames not acted on, by Drop
 }
@@ -41,6 +49,11 @@ var counters = [...]counter{
 	{"evicted", "ARP entries removed to make room", func(s *Stats) uint64 { return s.Evicted }},
 	{"refused", "ARP entries not made, max_entries are in use", func(s *Stats) uint64 { return s.Refused }},
 	{"suppressed", "diagnostics held back by max_log_per_second", func(s *Stats) uint64 { return s.Suppressed }},
+	{"proxied", "ARP replies sent for other hosts", func(s *Stats) uint64 { return s.Proxied }},
+	{"route_hits", "requests decided by a routing decision that was kept", func(s *Stats) uint64 { return s.Routes.Hits }},
+	{"route_questions", "questions for routing decisions", func(s *Stats) uint64 { return s.Routes.Questions }},
+	{"route_limited", "requests refused because too many routing decisions were asked for", func(s *Stats) uint64 { return s.Routes.Limited }},
+	{"route_late", "requests whose routing decision came too late or never", func(s *Stats) uint64 { return s.Routes.Late }},
 }
 
 // add adds the numbers of o to s.
@@ -57,6 +70,7 @@ func (s *Stats) add(o *Stats) {
 	s.Evicted += o.Evicted
 	s.Refused += o.Refused
 	s.Suppressed += o.Suppressed
+	s.Proxied += o.Proxied
 	for i, n := range o.Drops {
 		s.Drops[i] += n
 	}
@@ -70,6 +84,7 @@ func (h *Host) Stats() Stats {
 	for _, ifc := range h.interfaces {
 		sum.add(&ifc.stats)
 	}
+	sum.Routes = h.decisions.Stats()
 	return sum
 }
 
