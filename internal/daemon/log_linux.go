@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/isat-project/isat/event"
 )
@@ -26,13 +27,18 @@ func (d *Daemon) logEvents(ctx context.Context) {
 	}
 }
 
-// logEvent writes one, if log_level does not hold it back. The file of the log is
-// slow, so this happens far from the host's lock.
+// logEvent writes one, if log_level does not hold it back. What is for debugging
+// is written whatever the level of the daemon's own log: who raises log_level to 7
+// wants just that. The file of the log is slow, so this happens far from the
+// host's lock.
 func (d *Daemon) logEvent(e event.Event) {
 	if e.Message == "" || e.Severity > d.mib.Settings("").LogLevel {
 		return
 	}
-	d.log.Log(context.Background(), level(e.Severity), e.Message)
+	ctx, l, out := context.Background(), level(e.Severity), d.log.Handler()
+	if out.Enabled(ctx, l) || e.Severity == event.Debug {
+		_ = out.Handle(ctx, slog.NewRecord(time.Now(), l, e.Message, 0)) // as slog.Logger does
+	}
 }
 
 // level returns the level of the log that a severity of syslog has.
