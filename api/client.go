@@ -21,8 +21,9 @@ type Client struct {
 	http *http.Client
 }
 
-// maxIdle bounds the connections kept for later; a command needs one.
-const maxIdle = 2
+// maxIdle bounds the connections kept for later. A command needs one; who sends
+// requests side by side gets no more from more of them.
+const maxIdle = 16
 
 // NewClient returns a client of the daemon that listens at socketPath. It does
 // not connect yet.

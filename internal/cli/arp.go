@@ -172,7 +172,10 @@ func (t *arpTool) run(ctx context.Context, operands []string) int {
 	case t.function == 'S':
 		err = t.replace(ctx, operands)
 	default:
-		err = t.set(ctx, operands)
+		var e api.SetEntry
+		if e, err = t.entry(ctx, operands); err == nil {
+			err = t.set(ctx, operands[0], e)
+		}
 	}
 	return t.fail(err)
 }

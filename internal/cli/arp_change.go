@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -52,21 +53,28 @@ func (t *arpTool) replace(ctx context.Context, words []string) error {
 	if err == nil && len(deleted) > 0 {
 		fmt.Fprintf(t.stdout, "%s (%v) deleted\n", words[0], e.IP)
 	}
-	return t.put(ctx, words[0], e)
+	return t.set(ctx, words[0], e)
 }
 
-// set is -s: hostname, link-layer address, and words.
-func (t *arpTool) set(ctx context.Context, words []string) error {
-	e, err := t.entry(ctx, words)
-	if err != nil {
-		return err
+// set is -s.
+func (t *arpTool) set(ctx context.Context, host string, e api.SetEntry) error {
+	note, err := t.put(ctx, host, e)
+	io.WriteString(t.stdout, note)
+	return err
+}
+
+// put sets an entry and returns what there is to say of it if it succeeds, a
+// line: for "auto" the interface, as FreeBSD's arp(8) does.
+func (t *arpTool) put(ctx context.Context, host string, e api.SetEntry) (note string, err error) {
+	set, _, err := t.client.SetEntry(ctx, e)
+	switch {
+	case e.MAC != api.EtherAuto:
+	case err == nil:
+		note = fmt.Sprintf("using interface %s for proxy with address %s\n", set.Interface, set.MAC)
+	case errors.Is(err, syscall.ENETUNREACH):
+		return "", verbatim("no interface found for %v", e.IP)
 	}
-	return t.put(ctx, words[0], e)
-}
-
-func (t *arpTool) put(ctx context.Context, host string, e api.SetEntry) error {
-	_, _, err := t.client.SetEntry(ctx, e)
-	return t.refused(err, "set", host, e.IP)
+	return note, t.refused(err, "set", host, e.IP)
 }
 
 // refused explains an error about one entry as arp(8) does, `set HOST: why`,
@@ -81,7 +89,8 @@ func (t *arpTool) refused(err error, what, host string, ip netip.Addr) error {
 	return t.explain(err, "%s %s", what, host)
 }
 
-// entry reads the words of -s. It does not ask the daemon.
+// entry reads the words of -s: hostname, link-layer address, and words. It does
+// not ask the daemon.
 func (t *arpTool) entry(ctx context.Context, words []string) (api.SetEntry, error) {
 	e := api.SetEntry{Interface: t.ifname}
 	var err error
@@ -92,7 +101,7 @@ func (t *arpTool) entry(ctx context.Context, words []string) (api.SetEntry, erro
 	case err == nil:
 		e.MAC = api.MAC(mac.String())
 	case words[1] == "auto" && e.Pub != api.PublishNo:
-		e.MAC = "auto"
+		e.MAC = api.EtherAuto
 	default:
 		return e, fmt.Errorf("invalid Ethernet address '%s'", words[1])
 	}

@@ -77,11 +77,11 @@ func arpLine(name string, e api.Entry) string {
 	case e.Published:
 		b.WriteString(" published")
 	}
-	if e.RT != "" {
-		b.WriteString(" rt=" + e.RT)
-	}
 	if label := typeLabel(e.Type); label != "" {
 		fmt.Fprintf(&b, " [%s]", label)
+	}
+	if e.RT != "" {
+		b.WriteString(" rt=" + e.RT)
 	}
 	return b.String()
 }

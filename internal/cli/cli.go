@@ -124,6 +124,7 @@ type grammar struct {
 	Announce announceCommand `cmd:"" help:"Announce own or published addresses now."`
 	Sysctl   sysctlCommand   `cmd:"" help:"Show and set tunables, show counters."`
 	Route    routeCommand    `cmd:"" help:"Show the routing table with its ARP host routes."`
+	Explain  explainCommand  `cmd:"" help:"Say what becomes of an ARP request, and by which rule."`
 	Events   eventsCommand   `cmd:"" help:"Follow what happens."`
 	Status   statusCommand   `cmd:"" help:"Show the daemon and its interfaces."`
 	Stats    statsCommand    `cmd:"" help:"Show ARP statistics."`
