@@ -10,6 +10,7 @@ import (
 	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/internal/deadline"
+	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/route"
 )
@@ -36,6 +37,9 @@ type entry struct {
 	gone      bool // out of the table: whoever still holds it leaves it alone
 	// longAddr is the address for lookups if it is not of six bytes.
 	longAddr atomic.Pointer[lladdr.Addr]
+	// route is the way to the address over the bridges of a Token Ring, nil for
+	// none; see sourceroute.go.
+	route atomic.Pointer[link.SourceRoute]
 }
 
 // answer is what those that wait for an entry get.
@@ -104,6 +108,9 @@ func (h *Host) create(ifc *Interface, ip netip.Addr, origin Origin) (*entry, err
 func (h *Host) handle(now time.Time, e *entry, in cache.Input) {
 	old := e.Addr()
 	h.effects = e.Handle(now, in, h.effects[:0])
+	if in.Kind != cache.Answer && e.Addr() != old {
+		e.route.Store(nil) // it led to the other address
+	}
 	if e.State() != cache.None {
 		word := e.Word()
 		if word.Longer() && e.Addr() != old {
@@ -164,7 +171,7 @@ func (e *entry) answer(a answer) {
 // release sends the packets that waited for an entry.
 func (h *Host) release(e *entry, packets [][]byte) {
 	for _, p := range packets {
-		if !h.send(e.ifc, e.Addr(), typeIPv4, p) {
+		if !h.sendTo(e, p) {
 			e.ifc.stats.Dropped++
 		}
 	}

@@ -36,7 +36,7 @@ func (h *Host) inputFrame(now time.Time, ifc *Interface, frame []byte) {
 	ours := header.Destination == ifc.mac || ifc.framing.IsGroup(header.Destination)
 	switch {
 	case header.Type == link.TypeARP && (ours || ifc.mode == Watch):
-		h.inputARP(now, ifc, payload)
+		h.inputARP(now, ifc, payload, header.Route.Reply())
 	case header.Type == link.TypeARP:
 		ifc.drop(DropOtherHost) // facts 3.1: a port in promiscuous mode gives these too
 	case header.Type == link.TypeIPv4 && ifc.deliver != nil && (header.Destination == ifc.mac || ours && ifc.isForAll(payload)):
@@ -59,8 +59,9 @@ func (i *Interface) isForAll(packet []byte) bool {
 // drop counts a frame that is not acted on.
 func (i *Interface) drop(why Drop) { i.stats.Drops[why]++ }
 
-// inputARP handles one packet: in_arpinput.
-func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte) {
+// inputARP handles one packet: in_arpinput. The route is the way back to who sent
+// the frame.
+func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, back link.SourceRoute) {
 	if ifc.mode == Off {
 		ifc.drop(DropInterfaceOff)
 		return
@@ -93,12 +94,12 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte) {
 	} else {
 		h.hear(p)
 		if ifc.mode != Static {
-			h.learn(now, ifc, p)
+			h.learn(now, ifc, p, back)
 		}
 	}
 	if p.Operation == arp.Request {
 		ifc.stats.RxRequests++
-		h.reply(now, ifc, p, target)
+		h.reply(now, ifc, p, target, back)
 	}
 }
 
@@ -131,9 +132,9 @@ func (h *Host) checkHardware(ifc *Interface, mac lladdr.Addr) (Drop, bool) {
 	switch {
 	case h.isSelf(ifc, mac):
 		return DropSelf, false
-	case mac.IsBroadcast():
+	case mac == ifc.framing.Broadcast():
 		return DropBroadcastSender, false
-	case mac.IsMulticast() && !ifc.settings.AllowMulticast:
+	case ifc.framing.IsGroup(mac) && !ifc.settings.AllowMulticast:
 		return DropMulticastSender, false
 	case mac.IsZero():
 		return DropZeroSender, false
@@ -182,7 +183,7 @@ func (h *Host) ignore(now time.Time, ifc *Interface, p arp.Packet) {
 
 // learn is steps 8 to 12: an existing entry of the sender is brought up to date,
 // and one is made if the packet is for us.
-func (h *Host) learn(now time.Time, ifc *Interface, p arp.Packet) {
+func (h *Host) learn(now time.Time, ifc *Interface, p arp.Packet, back link.SourceRoute) {
 	if p.SenderIP.IsUnspecified() {
 		return // a probe claims nothing (RFC 5227 section 1.1)
 	}
@@ -202,6 +203,7 @@ func (h *Host) learn(now time.Time, ifc *Interface, p arp.Packet) {
 			return
 		}
 	}
+	e.setRoute(p.SenderHW, back)
 	h.handle(now, e, cache.Input{Kind: cache.Answer, Addr: p.SenderHW})
 }
 

@@ -15,9 +15,6 @@ import (
 	"github.com/isat-project/isat/route"
 )
 
-// typeIPv4 is the EtherType of the packets that programs send.
-const typeIPv4 = link.TypeIPv4
-
 // Mode is how much ARP an interface does.
 type Mode uint8
 
@@ -128,11 +125,12 @@ func (h *Host) Attach(c InterfaceConfig) (*Interface, error) {
 	switch {
 	case c.Name == "" || c.Index <= 0 || c.Port == nil:
 		return nil, fmt.Errorf("attaching interface %q: it needs a name, an index and a port: %w", c.Name, syscall.EINVAL)
-	case c.MAC.Len() != c.Framing.AddrLen():
-		return nil, fmt.Errorf("attaching interface %q: address %q is not of %d bytes: %w", c.Name, c.MAC, c.Framing.AddrLen(), syscall.EINVAL)
 	}
 	h.mu.Lock()
 	defer h.unlock()
+	if err := h.checkStation(c.Name, c.Framing, c.MAC); err != nil {
+		return nil, fmt.Errorf("attaching interface %q: %w", c.Name, err)
+	}
 	for _, other := range h.interfaces {
 		if other.name == c.Name || other.index == c.Index {
 			return nil, fmt.Errorf("attaching interface %q, index %d: %q has index %d: %w", c.Name, c.Index, other.name, other.index, syscall.EEXIST)
@@ -272,16 +270,17 @@ func (i *Interface) Rename(name string) {
 
 // SetMAC tells the host that the interface has another link-layer address.
 // Dynamic entries go, as they do in the kernel; permanent ones and the own
-// addresses are told anew (facts/freebsd-arp.md 5.2).
+// addresses are told anew (facts/freebsd-arp.md 5.2). The error wraps EINVAL for
+// an address that no station of the medium has.
 func (i *Interface) SetMAC(mac lladdr.Addr) error {
-	if mac.Len() != i.framing.AddrLen() {
-		return fmt.Errorf("address %q for %s is not of %d bytes: %w", mac, i.Name(), i.framing.AddrLen(), syscall.EINVAL)
-	}
 	h := i.host
 	h.mu.Lock()
 	defer h.unlock()
 	if i.mac == mac {
 		return nil
+	}
+	if err := h.checkStation(i.name, i.framing, mac); err != nil {
+		return fmt.Errorf("changing the address of %s: %w", i.name, err)
 	}
 	old := i.mac
 	i.mac = mac

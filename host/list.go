@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/route"
 )
@@ -17,7 +18,8 @@ type Entry struct {
 	Index     int
 	Type      string // of the medium, as arp(8) names it
 	IP        netip.Addr
-	MAC       lladdr.Addr // the zero Addr if it is not known
+	MAC       lladdr.Addr      // the zero Addr if it is not known
+	Route     link.SourceRoute // the way there over the bridges of a Token Ring
 	State     cache.State
 	Expires   time.Time // zero for a permanent one
 	Tries     int       // requests since the last answer
@@ -27,7 +29,7 @@ type Entry struct {
 	Origin    Origin
 	Publish   Publish // whether requests for it are answered
 	Action    Action  // what becomes of packets to it
-	Told      bool // the IP side has been told of it
+	Told      bool    // the IP side has been told of it
 }
 
 // Entries returns the entries of all interfaces, those of the own addresses
@@ -71,7 +73,7 @@ func (e *entry) snapshot() Entry {
 	clone, _ := e.network.Clones().Get(route.Key(e.ip))
 	return Entry{
 		Interface: e.ifc.name, Index: e.ifc.index, Type: e.ifc.framing.HardwareType().String(),
-		IP: e.ip, MAC: e.Addr(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(), Flags: clone.Flags,
+		IP: e.ip, MAC: e.Addr(), Route: e.sourceRoute(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(), Flags: clone.Flags,
 		Origin: e.origin, Told: e.installed,
 	}
 }

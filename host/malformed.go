@@ -14,6 +14,9 @@ import (
 // protocol (facts/freebsd-arp.md 3.2, 3.4).
 func (h *Host) checkPacket(now time.Time, ifc *Interface, payload []byte) (arp.Packet, bool) {
 	p, err := arp.Parse(payload)
+	if ifc.framing.HardwareType() == arp.ARCnet {
+		p.ProtocolType = arp.ProtocolIPv4 // facts 5.1: some stations have a wrong value there
+	}
 	var why Drop
 	switch {
 	case errors.Is(err, arp.ErrHardwareLength):

@@ -11,6 +11,7 @@ import (
 	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/route"
 )
 
 // minIPv4Header is the length of an IPv4 header without options (RFC 791
@@ -44,7 +45,7 @@ func (h *Host) Output(packet []byte) error {
 	n, next, ok := h.next(to)
 	if ok {
 		if mac, ok := h.lookup(n, next); ok {
-			return h.outputFrame(n.Interface, mac, to, packet)
+			return h.outputFrame(n, next, mac, to, packet)
 		}
 	}
 	hop, err := h.nextHop(to)
@@ -57,22 +58,27 @@ func (h *Host) Output(packet []byte) error {
 	return h.outputHeld(hop.Network.Interface, hop.Addr, to, hop.Gateway, packet)
 }
 
-// outputFrame sends a packet for to in a frame to a link-layer address.
-func (h *Host) outputFrame(index int, mac lladdr.Addr, to netip.Addr, packet []byte) error {
-	out := h.outlets.Load().get(index)
+// outputFrame sends a packet for to in a frame to the link-layer address of the
+// next hop in a network.
+func (h *Host) outputFrame(n *route.Network[entry], next netip.Addr, mac lladdr.Addr, to netip.Addr, packet []byte) error {
+	out := h.outlets.Load().get(n.Interface)
 	if out == nil || !out.up {
 		return fmt.Errorf("sending to %v: %w", to, syscall.ENETDOWN)
 	}
 	f := outputFrames.Get().(*outputFrame)
 	defer outputFrames.Put(f)
-	f.buf = out.framing.Append(f.buf[:0], link.Header{Destination: mac, Source: out.mac, Type: link.TypeIPv4}, packet)
+	header := link.Header{Destination: mac, Source: out.mac, Type: link.TypeIPv4}
+	if out.routed {
+		header.Route = sourceRoute(n, next)
+	}
+	f.buf = out.framing.Append(f.buf[:0], header, packet)
 	f.frames[0] = f.buf
-	n, err := out.port.WriteFrames(f.frames[:])
-	if err == nil && n == 0 {
+	sent, err := out.port.WriteFrames(f.frames[:])
+	if err == nil && sent == 0 {
 		err = syscall.ENOBUFS
 	}
 	if err != nil {
-		h.countTxErrors(index, 1)
+		h.countTxErrors(out.index, 1)
 		return fmt.Errorf("sending to %v: %w", to, err)
 	}
 	return nil
@@ -103,10 +109,10 @@ func (h *Host) outputHeld(index int, next, to netip.Addr, gateway bool, packet [
 	case !ifc.sends():
 		return &SendError{to, next, gateway, syscall.ENETDOWN}
 	case e == nil:
-		h.send(ifc, mac, typeIPv4, packet)
+		h.sendPacket(ifc, mac, packet)
 		return nil
 	case e.State().Usable():
-		h.send(ifc, e.Addr(), typeIPv4, packet)
+		h.sendTo(e, packet)
 		return nil
 	}
 	exhausted := e.Exhausted()
@@ -125,7 +131,7 @@ func (h *Host) outputHeld(index int, next, to netip.Addr, gateway bool, packet [
 // where useloopback is 0.
 func (h *Host) outputSelf(ifc *Interface, packet []byte) error {
 	if !ifc.settings.UseLoopback {
-		h.send(ifc, ifc.mac, typeIPv4, packet)
+		h.sendPacket(ifc, ifc.mac, packet)
 		return nil
 	}
 	if ifc.deliver != nil {
@@ -142,6 +148,7 @@ type outlet struct {
 	mac     lladdr.Addr
 	port    Port
 	framing link.Framing
+	routed  bool // the medium has source routes
 }
 
 // outlets are those of all interfaces. They are few: a list is searched faster
@@ -165,7 +172,7 @@ func (i *Interface) sends() bool { return i.up && i.mode != Watch }
 func (h *Host) publishOutlets() {
 	o := make(outlets, 0, len(h.interfaces))
 	for _, ifc := range h.interfaces {
-		o = append(o, outlet{ifc.index, ifc.sends(), ifc.mac, ifc.port, ifc.framing})
+		o = append(o, outlet{ifc.index, ifc.sends(), ifc.mac, ifc.port, ifc.framing, ifc.hasSourceRoutes()})
 	}
 	h.outlets.Store(&o)
 }

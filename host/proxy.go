@@ -7,6 +7,7 @@ import (
 
 	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/proxy"
 )
@@ -100,11 +101,11 @@ func (h *Host) answerRequest(now time.Time, ifc *Interface, d proxy.Decision) {
 		h.reportDecision(now, ifc, event.ProxyRefused, d)
 		return
 	}
-	to := request.SenderMAC
+	to, by := request.SenderMAC, request.Back
 	if request.TargetIP.IsLinkLocalUnicast() && !d.Proxied() {
-		to = ifc.framing.Broadcast() // RFC 3927 section 2.5; facts 3.3: of own addresses only
+		to, by = ifc.framing.Broadcast(), link.SourceRoute{} // RFC 3927 section 2.5; facts 3.3: of own addresses only
 	}
-	if !h.sendARP(ifc, to, arp.Packet{
+	if !h.sendARP(ifc, to, by, arp.Packet{
 		Operation: arp.Reply,
 		SenderHW:  d.MAC, SenderIP: request.TargetIP,
 		TargetHW: request.SenderMAC, TargetIP: request.SenderIP,

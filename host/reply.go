@@ -11,14 +11,15 @@ import (
 	"github.com/isat-project/isat/proxy"
 )
 
-// reply answers a request, if the rules of package proxy say so.
-func (h *Host) reply(now time.Time, ifc *Interface, request arp.Packet, target netip.Addr) {
+// reply answers a request, if the rules of package proxy say so, by the route back
+// to who asks.
+func (h *Host) reply(now time.Time, ifc *Interface, request arp.Packet, target netip.Addr, back link.SourceRoute) {
 	if ifc.mode == Watch {
 		ifc.drop(DropWatching)
 		return
 	}
 	h.respond(now, ifc, proxy.Request{
-		Interface: ifc.name, SenderMAC: request.SenderHW, SenderIP: request.SenderIP, TargetIP: target,
+		Interface: ifc.name, SenderMAC: request.SenderHW, SenderIP: request.SenderIP, TargetIP: target, Back: back,
 	}, h.routing)
 }
 
@@ -42,7 +43,7 @@ func (h *Host) request(e *entry) {
 
 // sendRequest sends a who-has with the link's broadcast address.
 func (h *Host) sendRequest(ifc *Interface, sender, target netip.Addr) {
-	if h.sendARP(ifc, ifc.framing.Broadcast(), arp.Packet{
+	if h.sendARP(ifc, ifc.framing.Broadcast(), link.SourceRoute{}, arp.Packet{
 		Operation: arp.Request,
 		SenderHW:  ifc.mac, SenderIP: sender,
 		TargetIP: target,
@@ -53,8 +54,8 @@ func (h *Host) sendRequest(ifc *Interface, sender, target netip.Addr) {
 
 // sendARP sends a packet whose hardware and protocol type follow from the
 // interface. It reports whether the packet is on its way.
-func (h *Host) sendARP(ifc *Interface, to lladdr.Addr, p arp.Packet) bool {
+func (h *Host) sendARP(ifc *Interface, to lladdr.Addr, by link.SourceRoute, p arp.Packet) bool {
 	p.HardwareType, p.ProtocolType = ifc.framing.HardwareType(), arp.ProtocolIPv4
 	ifc.packet = p.AppendTo(ifc.packet[:0])
-	return h.send(ifc, to, link.TypeARP, ifc.packet)
+	return h.send(ifc, link.Header{Destination: to, Type: link.TypeARP, Route: by}, ifc.packet)
 }

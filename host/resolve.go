@@ -199,6 +199,9 @@ func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error)
 	case !ifc.up:
 		return nil, lladdr.Addr{}, syscall.ENETDOWN
 	case ifc.mode != On:
+		if node, ok := ifc.nodeOf(ip); ok {
+			return nil, node, nil
+		}
 		return nil, lladdr.Addr{}, syscall.EINVAL // facts/freebsd-arp.md 2.2 step 5
 	case e != nil:
 		return e, lladdr.Addr{}, nil

@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"github.com/isat-project/isat/link"
-	"github.com/isat-project/isat/lladdr"
 )
 
 // SendError is why a packet was not sent, or, of a neighbour that does not
@@ -48,7 +47,10 @@ func (i *Interface) Output(packets [][]byte, failed func(packet []byte, err erro
 	defer batches.Put(b)
 	b.reset()
 	var to netip.Addr
-	var mac lladdr.Addr
+	header := link.Header{Type: link.TypeIPv4}
+	if out != nil {
+		header.Source = out.mac
+	}
 	known := false
 	for _, p := range packets {
 		if len(p) < minIPv4Header || p[0]>>4 != 4 {
@@ -57,13 +59,13 @@ func (i *Interface) Output(packets [][]byte, failed func(packet []byte, err erro
 		}
 		if dst := netip.AddrFrom4([4]byte(p[16:20])); dst != to || !known {
 			to = dst
-			mac, known = i.lookup(to)
+			known = i.lookup(to, &header)
 		}
 		switch {
 		case out == nil || !out.up:
 			failed(p, &SendError{To: to, Hop: to, Err: syscall.ENETDOWN})
 		case known:
-			b.buf = out.framing.Append(b.buf, link.Header{Destination: mac, Source: out.mac, Type: link.TypeIPv4}, p)
+			b.buf = out.framing.Append(b.buf, header, p)
 			b.ends = append(b.ends, len(b.buf))
 		default:
 			i.flush(out, b) // the order of packets is kept
@@ -90,14 +92,17 @@ func (i *Interface) flush(out *outlet, b *frameBatch) {
 	b.reset()
 }
 
-// lookup returns the link-layer address that packets to an address go to, if it is
-// known.
-func (i *Interface) lookup(to netip.Addr) (lladdr.Addr, bool) {
+// lookup sets the destination of the frames that packets to an address go in, and
+// on a Token Ring their route, and reports whether it is known.
+func (i *Interface) lookup(to netip.Addr, header *link.Header) (known bool) {
 	hop, ok := i.host.routes.NextHopOn(i.index, to)
 	if !ok || hop.Network == nil || isGroup(to) {
-		return lladdr.Addr{}, false
+		return false
 	}
-	return i.host.lookup(hop.Network, hop.Addr)
+	if header.Destination, known = i.host.lookup(hop.Network, hop.Addr); known && i.hasSourceRoutes() {
+		header.Route = sourceRoute(hop.Network, hop.Addr)
+	}
+	return known
 }
 
 // outputUnknown sends a packet to an address that lookup does not know.

@@ -38,14 +38,15 @@ func (b *frameBatch) slices() [][]byte {
 	return b.frames
 }
 
-// send appends a frame with the payload to the queue of ifc.
-func (h *Host) send(ifc *Interface, to lladdr.Addr, etherType uint16, payload []byte) bool {
+// send appends a frame with the payload to the queue of ifc, whose address is its
+// source. It reports whether there was room.
+func (h *Host) send(ifc *Interface, header link.Header, payload []byte) bool {
 	q := &ifc.queue
 	if len(q.filling.ends) >= maxQueued {
 		ifc.stats.TxErrors++
 		return false
 	}
-	header := link.Header{Destination: to, Source: ifc.mac, Type: etherType}
+	header.Source = ifc.mac
 	q.filling.buf = ifc.framing.Append(q.filling.buf, header, payload)
 	q.filling.ends = append(q.filling.ends, len(q.filling.buf))
 	if !q.listed {
@@ -53,6 +54,17 @@ func (h *Host) send(ifc *Interface, to lladdr.Addr, etherType uint16, payload []
 		h.sending = append(h.sending, ifc)
 	}
 	return true
+}
+
+// sendPacket sends an IPv4 packet to a link-layer address on the same ring or
+// medium.
+func (h *Host) sendPacket(ifc *Interface, to lladdr.Addr, packet []byte) bool {
+	return h.send(ifc, link.Header{Destination: to, Type: link.TypeIPv4}, packet)
+}
+
+// sendTo sends an IPv4 packet to the address of an entry.
+func (h *Host) sendTo(e *entry, packet []byte) bool {
+	return h.send(e.ifc, link.Header{Destination: e.Addr(), Type: link.TypeIPv4, Route: e.sourceRoute()}, packet)
 }
 
 // transmit sends what waits for ifc, giving the lock away meanwhile. If somebody

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
 )
 
@@ -13,6 +14,9 @@ type Request struct {
 	SenderMAC lladdr.Addr // the zero Addr: not known, the owner of TargetIP is not recognised by it
 	SenderIP  netip.Addr  // 0.0.0.0 in a probe
 	TargetIP  netip.Addr
+	// Back is the way to the sender over the bridges of a Token Ring. The rules do
+	// not look at it: it is there for the answer.
+	Back link.SourceRoute
 }
 
 // IsProbe reports whether the sender has no address yet and asks whether

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ func (d *Daemon) entries(ifname string, ip netip.Addr) []api.Entry {
 func entry(e host.Entry, now time.Time) api.Entry {
 	a := api.Entry{
 		IP: e.IP, MAC: api.MAC(e.MAC.String()), Interface: e.Interface, Type: e.Type, State: api.State(e.State.String()),
+		RT:        strings.TrimPrefix(e.Route.String(), "rt="),
 		Permanent: e.Expires.IsZero(), Incomplete: !e.State.Usable(), Flags: e.Flags.String(),
 		Hold: e.Held, Tries: e.Tries, Authority: e.Own, Origin: e.Origin.String(),
 		Published: e.Publish != host.Unpublished, PublishOnly: e.Publish == host.PublishedOnly, Action: api.Action(e.Action.String()),
