@@ -76,6 +76,9 @@ func parseHost(s string) (netip.Addr, error) {
 	return a, checkHost(a)
 }
 
+// broadcast is the limited broadcast address (RFC 919 section 7).
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 func checkHost(a netip.Addr) error {
 	switch {
 	case a.IsUnspecified():
@@ -84,7 +87,7 @@ func checkHost(a netip.Addr) error {
 		return fmt.Errorf("%v is a loopback address", a)
 	case a.IsMulticast():
 		return fmt.Errorf("%v is a multicast address", a)
-	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+	case a == broadcast:
 		return fmt.Errorf("%v is the broadcast address", a)
 	}
 	return nil
@@ -108,9 +111,9 @@ func parseProxyPrefix(s string) (netip.Prefix, error) {
 	if err != nil {
 		return p, err
 	}
-	const firstMulticast = 224 // 224.0.0.0/4 is multicast, 240.0.0.0/4 reserved (RFC 1112 section 4)
 	first := p.Addr()
-	if first.IsLoopback() || first.As4()[0] >= firstMulticast || first.IsUnspecified() && p.IsSingleIP() {
+	single := p.IsSingleIP() && (first.IsUnspecified() || first == broadcast)
+	if first.IsLoopback() || first.IsMulticast() || single {
 		return p, fmt.Errorf("no host has an address of %v", p)
 	}
 	return p, nil

@@ -47,6 +47,7 @@ type Daemon struct {
 	host     *host.Host
 	takeover *takeover.Manager
 	hosts    *datapath.Manager // those of their own
+	proxies  proxyRules
 	api      *httpapi.Server
 	started  time.Time
 
@@ -71,9 +72,6 @@ func open(o Options) (*Daemon, error) {
 		o.Socket = o.Config.Daemon.Socket
 	}
 	d := &Daemon{options: o, log: o.Log, mib: mib.New(), config: o.Config, started: time.Now()}
-	if len(o.Config.Proxies) > 0 {
-		return nil, errNoProxy
-	}
 	if err := d.setTunables(config.Config{}, o.Config); err != nil {
 		return nil, err
 	}
@@ -86,6 +84,10 @@ func open(o Options) (*Daemon, error) {
 		return nil, err
 	}
 	d.host = host.New(host.Config{MIB: d.mib, Events: d.events, Neighbours: d.takeover})
+	d.proxies.rules = d.host.Proxies()
+	if err := d.proxies.configure(config.Config{}, o.Config); err != nil {
+		return nil, errors.Join(err, d.takeover.Close())
+	}
 	if err := d.takeover.Bind(d.host); err != nil {
 		return nil, errors.Join(err, d.takeover.Close())
 	}

@@ -69,9 +69,6 @@ func (d *Daemon) next() (config.Config, error) {
 		kind = config.Observe
 	}
 	next = next.With(kind, d.options.Interfaces...)
-	if len(next.Proxies) > 0 {
-		return config.Config{}, errNoProxy
-	}
 	if len(next.Interfaces) == 0 {
 		return config.Config{}, fmt.Errorf("%s has no [[interface]]: %w", d.options.ConfigPath, syscall.EINVAL)
 	}
@@ -93,6 +90,9 @@ func (d *Daemon) next() (config.Config, error) {
 // replace carries a configuration out in place of an older one.
 func (d *Daemon) replace(old, new config.Config) error {
 	if err := d.setTunables(old, new); err != nil {
+		return err
+	}
+	if err := d.proxies.configure(old, new); err != nil {
 		return err
 	}
 	d.takeover.Reconfigure()

@@ -54,7 +54,7 @@ type Proxy interface {
 	// DeleteProxyRule deletes a rule. ENXIO if there is none.
 	DeleteProxyRule(ctx context.Context, prefix netip.Prefix, iface string) (api.ProxyRule, error)
 	// Explain tells what becomes of a request. ENXIO if the interface is not taken
-	// over.
+	// over, EINVAL if the MAC is not one of its medium.
 	Explain(ctx context.Context, q api.ExplainQuery) (api.Explanation, error)
 }
 
