@@ -40,11 +40,7 @@ func (h *Host) Entries() []Entry {
 	var all []Entry
 	for _, ifc := range h.interfaces {
 		for _, a := range ifc.addresses {
-			all = append(all, Entry{
-				Interface: ifc.name, Index: ifc.index, Type: ifc.framing.HardwareType().String(),
-				IP: a.Prefix.Addr(), MAC: ifc.mac, State: cache.Permanent, Own: true,
-				Flags: route.Up | route.Host | route.LLInfo | route.Local, Origin: Administrator,
-			})
+			all = append(all, ifc.ownEntry(a.Prefix.Addr()))
 		}
 		for e := range ifc.entries() {
 			all = append(all, e.snapshot())
@@ -56,13 +52,27 @@ func (h *Host) Entries() []Entry {
 	return all
 }
 
-// Entry returns the entries of one address, one for each interface that has it.
+// ownEntry returns the entry of an own address.
+func (i *Interface) ownEntry(ip netip.Addr) Entry {
+	return Entry{
+		Interface: i.name, Index: i.index, Type: i.framing.HardwareType().String(),
+		IP: ip, MAC: i.mac, State: cache.Permanent, Own: true,
+		Flags: route.Up | route.Host | route.LLInfo | route.Local, Origin: Administrator,
+	}
+}
+
+// Entry returns what [Host.Entries] has of one address, without looking at the
+// others.
 func (h *Host) Entry(ip netip.Addr) []Entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	ip = ip.Unmap()
 	var all []Entry
 	for _, ifc := range h.interfaces {
-		if e := h.find(ifc, ip.Unmap()); e != nil {
+		if ifc.owns(ip) {
+			all = append(all, ifc.ownEntry(ip))
+		}
+		if e := h.find(ifc, ip); e != nil {
 			all = append(all, e.snapshot())
 		}
 	}

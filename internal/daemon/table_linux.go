@@ -27,9 +27,15 @@ func (d *Daemon) Entries(_ context.Context, f api.EntryFilter) ([]api.Entry, err
 // Addr are all.
 func (d *Daemon) entries(ifname string, ip netip.Addr) []api.Entry {
 	now := time.Now()
+	var found []host.Entry
+	if ip.IsValid() {
+		found = d.host.Entry(ip)
+	} else {
+		found = d.host.Entries()
+	}
 	var all []api.Entry
-	for _, e := range d.host.Entries() {
-		if (ifname == "" || e.Interface == ifname) && (!ip.IsValid() || e.IP == ip) {
+	for _, e := range found {
+		if ifname == "" || e.Interface == ifname {
 			all = append(all, entry(e, now))
 		}
 	}
