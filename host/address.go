@@ -141,6 +141,9 @@ func (h *Host) setAddresses(ifc *Interface, addresses []Address) error {
 		if e := h.find(ifc, a.Prefix.Addr()); e != nil {
 			h.deleteEntry(e, syscall.EADDRINUSE)
 		}
+		if p := ifc.published[a.Prefix.Addr()]; p != nil {
+			h.unpublish(p, event.Deleted)
+		}
 	}
 	return h.setNetworks(ifc)
 }
@@ -245,11 +248,20 @@ func (i *Interface) isBroadcast(ip netip.Addr) bool {
 		return true
 	}
 	for _, a := range i.addresses {
-		if a.Prefix.Bits() < 31 && a.Prefix.Contains(ip) && ip == lastAddr(a.Prefix) {
+		if b, ok := broadcastOf(a.Prefix); ok && b == ip {
 			return true
 		}
 	}
 	return false
+}
+
+// broadcastOf returns the broadcast address of a network, if it is large enough to
+// have one (RFC 3021).
+func broadcastOf(p netip.Prefix) (netip.Addr, bool) {
+	if p.Bits() >= 31 {
+		return netip.Addr{}, false
+	}
+	return lastAddr(p), true
 }
 
 // lastAddr returns the address of a network with all host bits set.

@@ -6,8 +6,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/internal/deadline"
+	"github.com/isat-project/isat/link"
+	"github.com/isat-project/isat/lladdr"
 )
 
 // announcement is the repetition of the announcement of one own address:
@@ -57,19 +60,24 @@ func (h *Host) unannounce(ifc *Interface, ip netip.Addr) {
 	}
 }
 
-// announce sends one announcement: a request with spa = tpa and tha = 0 (DESIGN
+// announce announces an own address.
+func (h *Host) announce(ifc *Interface, ip netip.Addr) { h.announceAs(ifc, ip, ifc.mac) }
+
+// announceAs sends one announcement: a request with spa = tpa and tha = 0 (DESIGN
 // section 3).
-func (h *Host) announce(ifc *Interface, ip netip.Addr) {
+func (h *Host) announceAs(ifc *Interface, ip netip.Addr, mac lladdr.Addr) {
 	if !ifc.up || ifc.mode == Off || ifc.mode == Watch {
 		return
 	}
-	h.sendRequest(ifc, ip, ip)
-	h.record(event.Event{Type: event.Announced, Interface: ifc.name, IP: ip, MAC: ifc.mac})
+	if h.sendARP(ifc, ifc.framing.Broadcast(), link.SourceRoute{}, arp.Packet{Operation: arp.Request, SenderHW: mac, SenderIP: ip, TargetIP: ip}) {
+		ifc.stats.TxRequests++
+	}
+	h.record(event.Event{Type: event.Announced, Interface: ifc.name, IP: ip, MAC: mac})
 }
 
-// Announce announces own addresses of the interface now; without any, all of
-// them. The error wraps EADDRNOTAVAIL for an address that is not its own, and
-// ENETDOWN while the link is down; nothing is announced then.
+// Announce announces addresses of the interface now, its own or published ones;
+// without any, all its own. The error wraps EADDRNOTAVAIL for an address that is
+// neither, and ENETDOWN while the link is down; nothing is announced then.
 func (i *Interface) Announce(addresses ...netip.Addr) error {
 	h := i.host
 	h.mu.Lock()
@@ -81,8 +89,8 @@ func (i *Interface) Announce(addresses ...netip.Addr) error {
 		return fmt.Errorf("announcing on %s: ARP is %s there: %w", i.name, i.mode, syscall.EOPNOTSUPP)
 	}
 	for _, ip := range addresses {
-		if !i.owns(ip) {
-			return fmt.Errorf("announcing %v: not an address of %s: %w", ip, i.name, syscall.EADDRNOTAVAIL)
+		if _, ok := h.publishedOn(i, ip); !ok && !i.owns(ip) {
+			return fmt.Errorf("announcing %v: neither an address of %s nor published there: %w", ip, i.name, syscall.EADDRNOTAVAIL)
 		}
 	}
 	if len(addresses) == 0 {
@@ -91,7 +99,11 @@ func (i *Interface) Announce(addresses ...netip.Addr) error {
 		}
 	}
 	for _, ip := range addresses {
-		h.announce(i, ip)
+		mac, _ := h.publishedOn(i, ip)
+		if !mac.IsValid() {
+			mac = i.mac // its own, or published with it
+		}
+		h.announceAs(i, ip, mac)
 	}
 	return nil
 }

@@ -41,13 +41,17 @@ func (h *Host) demand(now time.Time, ifc *Interface, m Miss) {
 	e := h.find(ifc, m.IP)
 	if e == nil {
 		var err error
-		if e, err = h.create(ifc, m.IP, Demanded); err != nil {
+		if e, err = h.create(ifc, Change{IP: m.IP, Origin: Demanded}); err != nil {
 			ifc.stats.Refused++
 			h.resolveFailed(now, ifc, m.IP, "llinfo")
 			return
 		}
 	}
 	e.installed = true
+	if e.action != Forward {
+		h.touch(e.key()) // the IP side has lost it
+		return
+	}
 	e.source = m.Source
 	e.markUsed()
 	if m.Confirm && e.State().Usable() {
@@ -78,7 +82,7 @@ func (h *Host) used(key entryKey) {
 		return
 	}
 	e := h.find(ifc, key.ip)
-	if e == nil {
+	if e == nil || e.action != Forward {
 		return
 	}
 	e.markUsed()

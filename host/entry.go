@@ -32,7 +32,10 @@ type entry struct {
 	timer     deadline.Timer[timed]
 	waiters   []chan answer
 	origin    Origin
-	place     int  // in ifc.dynamic, -1 if not there
+	place     int     // in ifc.dynamic, -1 if not there
+	publish   Publish // not PublishedOnly: see publication
+	action    Action
+	auto      bool // published with the interface's own address, whichever that is
 	installed bool // the IP side was told of it
 	gone      bool // out of the table: whoever still holds it leaves it alone
 	// longAddr is the address for lookups if it is not of six bytes.
@@ -52,10 +55,11 @@ func (e *entry) key() entryKey { return entryKey{e.ifc.index, e.ip} }
 
 // flags are those that the host route of e has of its own.
 func (e *entry) flags() route.Flags {
+	f := route.LLInfo | orderFlags(e.publish, e.action)
 	if e.origin == Administrator {
-		return route.LLInfo | route.Static
+		f |= route.Static
 	}
-	return route.LLInfo
+	return f
 }
 
 // used reports whether a lookup has used e since it was made or since Verify
@@ -83,22 +87,23 @@ func (h *Host) find(ifc *Interface, ip netip.Addr) *entry {
 // errNoRoom is the limit max_entries on entries that are all in use.
 const errNoRoom = syscall.ENOBUFS
 
-// create makes the entry of an address. It is in state None until it is handled.
-// What the administrator sets is never refused for want of room.
-func (h *Host) create(ifc *Interface, ip netip.Addr, origin Origin) (*entry, error) {
-	n, ok := h.routes.LookupOn(ifc.index, ip)
+// create makes the entry of an address as a change describes it. It is in state
+// None until it is handled. What the administrator sets is never refused for want
+// of room.
+func (h *Host) create(ifc *Interface, c Change) (*entry, error) {
+	n, ok := h.routes.LookupOn(ifc.index, c.IP)
 	if !ok {
 		return nil, syscall.ENETUNREACH
 	}
-	if origin != Administrator && len(ifc.dynamic) >= ifc.settings.MaxEntries && !h.evict(ifc) {
+	if c.Origin != Administrator && len(ifc.dynamic) >= ifc.settings.MaxEntries && !h.evict(ifc) {
 		return nil, errNoRoom
 	}
-	e := &entry{Entry: cache.New(&ifc.limits), ifc: ifc, network: n, ip: ip, origin: origin, place: -1}
+	e := &entry{Entry: cache.New(&ifc.limits), ifc: ifc, network: n, ip: c.IP, origin: c.Origin, publish: c.Publish, action: c.Action, place: -1}
 	e.timer.Value = e
-	if err := n.Clone(ip, e, e.flags()); err != nil {
+	if err := n.Clone(c.IP, e, e.flags()); err != nil {
 		return nil, err
 	}
-	if origin != Administrator {
+	if c.Origin != Administrator {
 		ifc.track(e)
 	}
 	return e, nil
@@ -112,7 +117,7 @@ func (h *Host) handle(now time.Time, e *entry, in cache.Input) {
 		e.route.Store(nil) // it led to the other address
 	}
 	if e.State() != cache.None {
-		word := e.Word()
+		word := e.word()
 		if word.Longer() && e.Addr() != old {
 			addr := e.Addr()
 			e.longAddr.Store(&addr)
@@ -153,7 +158,7 @@ func (h *Host) handle(now time.Time, e *entry, in cache.Input) {
 // bound tells those concerned that the binding of an entry changed.
 func (h *Host) bound(e *entry) {
 	if e.State().Usable() {
-		e.answer(answer{mac: e.Addr()})
+		e.answer(answer{mac: e.Addr(), err: e.refusal()})
 	}
 	if e.installed {
 		h.touch(e.key())
@@ -168,10 +173,10 @@ func (e *entry) answer(a answer) {
 	e.waiters = nil
 }
 
-// release sends the packets that waited for an entry.
+// release sends the packets that waited for an entry, if it takes packets now.
 func (h *Host) release(e *entry, packets [][]byte) {
 	for _, p := range packets {
-		if !h.sendTo(e, p) {
+		if e.action != Forward || !h.sendTo(e, p) {
 			e.ifc.stats.Dropped++
 		}
 	}
@@ -255,7 +260,7 @@ func (h *Host) addNetwork(ifc *Interface, spec route.Spec) error {
 			continue
 		}
 		e.markUsed()
-		n.Clones().Publish(route.Key(e.ip), uint64(e.Word()))
+		n.Clones().Publish(route.Key(e.ip), uint64(e.word()))
 	}
 	h.moved = nil
 	return nil
@@ -267,7 +272,12 @@ func (h *Host) routeChanged(m route.Message[entry]) {
 	h.reportRoute(m)
 	e := m.Entry
 	switch {
-	case m.Type != route.Delete || e == nil || e.gone:
+	case m.Type != route.Delete:
+	case e == nil:
+		if ifc := h.byIndex(m.Interface); ifc != nil {
+			h.unpublishIn(ifc, m.Prefix)
+		}
+	case e.gone:
 	case h.moving:
 		h.moved = append(h.moved, e)
 	default:

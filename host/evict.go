@@ -44,6 +44,8 @@ func (e *entry) uselessness() int {
 	switch {
 	case len(e.waiters) > 0:
 		return 0 // a program waits for it, maxtries seconds at the most
+	case e.ordered():
+		return 0 // an administrator's word; nothing marks it as used
 	case e.State() == cache.Down:
 		return 1000
 	case e.State() == cache.Incomplete:

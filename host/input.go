@@ -197,13 +197,16 @@ func (h *Host) learn(now time.Time, ifc *Interface, p arp.Packet, back link.Sour
 			return
 		}
 		var err error
-		if e, err = h.create(ifc, p.SenderIP, Learned); err != nil {
+		if e, err = h.create(ifc, Change{IP: p.SenderIP, Origin: Learned}); err != nil {
 			ifc.stats.Refused++
 			h.lookupFailed(now, ifc, p.SenderIP, "could not allocate llinfo")
 			return
 		}
 	}
 	e.setRoute(p.SenderHW, back)
+	if e.ordered() && e.State() != cache.Permanent {
+		return // a temporary one ends by its time, not by what its owner says
+	}
 	h.handle(now, e, cache.Input{Kind: cache.Answer, Addr: p.SenderHW})
 }
 

@@ -102,8 +102,9 @@ type Interface struct {
 	up             bool
 	detached       bool
 	addresses      []Address
-	networks       []*route.Network[entry] // the cloning ones
-	dynamic        []*entry                // all but the permanent ones
+	networks       []*route.Network[entry]     // the cloning ones
+	dynamic        []*entry                    // all but the permanent ones
+	published      map[netip.Addr]*publication // published-only entries
 	announcements  map[netip.Addr]*announcement
 	heard          map[lladdr.Addr]bool // siblings that were reported
 	settings       *mib.Settings
@@ -141,6 +142,7 @@ func (h *Host) Attach(c InterfaceConfig) (*Interface, error) {
 		closed: make(chan struct{}),
 		name:   c.Name, mac: c.MAC, mode: c.Mode, reply: c.Reply, dropGratuitous: c.DropGratuitous,
 		up: !c.Down, useDelay: c.UseDelay,
+		published:     make(map[netip.Addr]*publication),
 		announcements: make(map[netip.Addr]*announcement), heard: make(map[lladdr.Addr]bool),
 	}
 	h.readSettings(ifc)
@@ -186,6 +188,9 @@ func (h *Host) detach(ifc *Interface) {
 	for e := range ifc.entries() {
 		h.deleteEntry(e, syscall.ENETDOWN)
 	}
+	for _, p := range ifc.publications() {
+		h.unpublish(p, event.Deleted)
+	}
 	h.routes.DeleteInterface(ifc.index)
 	ifc.networks = nil
 	ifc.detached = true
@@ -205,6 +210,9 @@ func (h *Host) readSettings(ifc *Interface) {
 	ifc.limits = cache.Limits{MaxAge: s.MaxAge, MaxTries: s.MaxTries, Wait: s.Wait, MaxHold: s.MaxHold, UseDelay: ifc.useDelay}
 	for e := range ifc.entries() {
 		h.timers.Set(&e.timer, e.Deadline())
+	}
+	for _, p := range ifc.published {
+		h.timers.Set(&p.timer, p.expires())
 	}
 }
 
@@ -269,9 +277,9 @@ func (i *Interface) Rename(name string) {
 }
 
 // SetMAC tells the host that the interface has another link-layer address.
-// Dynamic entries go, as they do in the kernel; permanent ones and the own
-// addresses are told anew (facts/freebsd-arp.md 5.2). The error wraps EINVAL for
-// an address that no station of the medium has.
+// Dynamic entries go, as they do in the kernel; permanent ones and the own and
+// published addresses are told anew (facts/freebsd-arp.md 5.2). The error wraps
+// EINVAL for an address that no station of the medium has.
 func (i *Interface) SetMAC(mac lladdr.Addr) error {
 	h := i.host
 	h.mu.Lock()
@@ -287,6 +295,7 @@ func (i *Interface) SetMAC(mac lladdr.Addr) error {
 	h.publishOutlets()
 	// Those that are waited for go on: the next request has the new address.
 	h.dropDynamic(i, func(e *entry) bool { return len(e.waiters) > 0 })
+	h.followMAC(time.Now(), i)
 	h.record(event.Event{Type: event.Changed, Interface: i.name, MAC: mac, OldMAC: old, Severity: event.Info,
 		Message: fmt.Sprintf("isat: %s has address %v now, had %v", i.name, mac, old)})
 	if i.up {
@@ -297,8 +306,8 @@ func (i *Interface) SetMAC(mac lladdr.Addr) error {
 
 // SetRunning tells the host that the link came up or went down. While it is down
 // nothing is sent. Dynamic entries end with the link (facts/freebsd-arp.md 2.5);
-// when it comes back permanent ones are told to the IP side again and the own
-// addresses are announced.
+// when it comes back permanent ones are told to the IP side again, and the own and
+// the published addresses are announced.
 func (i *Interface) SetRunning(up bool) {
 	h := i.host
 	h.mu.Lock()
@@ -327,12 +336,14 @@ func (h *Host) restoreLink(ifc *Interface) {
 	for _, a := range ifc.addresses {
 		h.announce(ifc, a.Prefix.Addr())
 	}
+	h.announcePublished(ifc)
 }
 
-// dropDynamic removes the entries that are not permanent, but those to keep.
+// dropDynamic removes the entries that are not permanent, but those to keep and
+// those that say more than where their owner is on the link.
 func (h *Host) dropDynamic(ifc *Interface, keep func(*entry) bool) {
 	for _, e := range slices.Clone(ifc.dynamic) {
-		if !keep(e) {
+		if !keep(e) && !e.ordered() {
 			h.deleteEntry(e, syscall.ENETDOWN)
 		}
 	}

@@ -243,7 +243,7 @@ func TestAttachRefused(t *testing.T) {
 				t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 			}
 		}
-		if _, ok := a.Interface("e1"); ok || len(a.Routes()) != 1 {
+		if _, ok := a.Interface("e1"); ok || len(a.Routes()) != 3 {
 			t.Error("a refused interface left something behind")
 		}
 		if _, err := a.Attach(good); err != nil {

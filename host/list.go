@@ -33,7 +33,8 @@ type Entry struct {
 }
 
 // Entries returns the entries of all interfaces, those of the own addresses
-// included, by interface and address.
+// included, by interface and address. A published-only entry is one of its own,
+// behind the ordinary one of the same address.
 func (h *Host) Entries() []Entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -45,9 +46,12 @@ func (h *Host) Entries() []Entry {
 		for e := range ifc.entries() {
 			all = append(all, e.snapshot())
 		}
+		for _, p := range ifc.published {
+			all = append(all, p.snapshot())
+		}
 	}
 	slices.SortFunc(all, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.Index, b.Index), a.IP.Compare(b.IP))
+		return cmp.Or(cmp.Compare(a.Index, b.Index), a.IP.Compare(b.IP), cmp.Compare(a.Publish, b.Publish))
 	})
 	return all
 }
@@ -57,12 +61,12 @@ func (i *Interface) ownEntry(ip netip.Addr) Entry {
 	return Entry{
 		Interface: i.name, Index: i.index, Type: i.framing.HardwareType().String(),
 		IP: ip, MAC: i.mac, State: cache.Permanent, Own: true,
-		Flags: route.Up | route.Host | route.LLInfo | route.Local, Origin: Administrator,
+		Flags: ownFlags, Origin: Administrator,
 	}
 }
 
 // Entry returns what [Host.Entries] has of one address, without looking at the
-// others.
+// others: of each interface the ordinary entry and the published-only one.
 func (h *Host) Entry(ip netip.Addr) []Entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,6 +79,9 @@ func (h *Host) Entry(ip netip.Addr) []Entry {
 		if e := h.find(ifc, ip); e != nil {
 			all = append(all, e.snapshot())
 		}
+		if p := ifc.published[ip]; p != nil {
+			all = append(all, p.snapshot())
+		}
 	}
 	return all
 }
@@ -84,6 +91,6 @@ func (e *entry) snapshot() Entry {
 	return Entry{
 		Interface: e.ifc.name, Index: e.ifc.index, Type: e.ifc.framing.HardwareType().String(),
 		IP: e.ip, MAC: e.Addr(), Route: e.sourceRoute(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(), Flags: clone.Flags,
-		Origin: e.origin, Told: e.installed,
+		Origin: e.origin, Publish: e.publish, Action: e.action, Told: e.installed,
 	}
 }

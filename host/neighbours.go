@@ -126,6 +126,14 @@ func (h *Host) neighbour(key entryKey) Neighbour {
 		return n
 	}
 	n.MAC = e.Addr()
+	switch e.action {
+	case Reject:
+		n.State = Refused
+		return n
+	case Blackhole:
+		n.State = Discarded
+		return n
+	}
 	switch e.State() {
 	case cache.Incomplete:
 		n.State = Pending

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -104,27 +105,26 @@ func (h *Host) outputHeld(index int, next, to netip.Addr, gateway bool, packet [
 	}
 	e, mac, err := h.resolvable(index, next)
 	switch {
+	case errors.Is(err, errBlackhole):
+		return nil
 	case err != nil:
-		return &SendError{to, next, gateway, err}
+		return &SendError{to, next, gateway, hopError(err, gateway)}
 	case !ifc.sends():
 		return &SendError{to, next, gateway, syscall.ENETDOWN}
 	case e == nil:
 		h.sendPacket(ifc, mac, packet)
 		return nil
-	case e.State().Usable():
+	case e.usable():
 		h.sendTo(e, packet)
 		return nil
 	}
 	exhausted := e.Exhausted()
 	h.handle(time.Now(), e, cache.Input{Kind: cache.Demand, Packet: bytes.Clone(packet)})
 	e.markUsed()
-	switch {
-	case !exhausted:
+	if !exhausted {
 		return nil
-	case gateway:
-		return &SendError{to, next, gateway, syscall.EHOSTUNREACH}
 	}
-	return &SendError{to, next, gateway, syscall.EHOSTDOWN}
+	return &SendError{to, next, gateway, hopError(syscall.EHOSTDOWN, gateway)}
 }
 
 // outputSelf sends to an own address: back to the IP side, or onto the wire

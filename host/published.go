@@ -2,11 +2,18 @@ package host
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"syscall"
+	"time"
 
+	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/internal/deadline"
 	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/proxy"
+	"github.com/isat-project/isat/route"
 )
 
 // Publish says whether requests for the address of an entry are answered: pub
@@ -34,35 +41,196 @@ func (p Publish) String() string {
 	return fmt.Sprintf("publish %d", uint8(p))
 }
 
-// Action is what becomes of packets to the address of an entry: reject and
-// blackhole of arp(8).
-type Action uint8
+// publication is a published-only entry.
+type publication struct {
+	ifc       *Interface
+	ip        netip.Addr
+	mac       lladdr.Addr // the zero Addr is the interface's own
+	action    Action      // listed; no packet ever comes here
+	origin    Origin
+	temporary bool
+	since     time.Time // when a temporary one was set
+	// known says that the IP side published it before the host knew: it is not
+	// announced unless somebody asks for that.
+	known bool
+	timer deadline.Timer[timed]
+}
 
-// The actions.
-const (
-	Forward   Action = iota // they are sent to the link-layer address
-	Reject                  // whoever sends them gets an error
-	Blackhole               // they vanish
-)
-
-// String returns the word of the API, "" for Forward.
-func (a Action) String() string {
-	names := [...]string{"", "reject", "blackhole"}
-	if int(a) < len(names) {
-		return names[a]
+// addr returns the link-layer address to answer with.
+func (p *publication) addr() lladdr.Addr {
+	if p.mac.IsValid() {
+		return p.mac
 	}
-	return fmt.Sprintf("action %d", uint8(a))
+	return p.ifc.mac
+}
+
+// expires returns when p ends, the zero time if never.
+func (p *publication) expires() time.Time {
+	if !p.temporary {
+		return time.Time{}
+	}
+	return p.since.Add(p.ifc.settings.MaxAge)
+}
+
+// flags are those of its host route (facts/freebsd-arp.md 2.5: UHLS2).
+func (p *publication) flags() route.Flags {
+	return route.Up | route.Host | route.LLInfo | route.Static | orderFlags(PublishedOnly, p.action)
+}
+
+// fire implements [timed].
+func (p *publication) fire(h *Host, _ time.Time) {
+	p.ifc.stats.Timeouts++
+	h.unpublish(p, event.Expired)
+}
+
+func (p *publication) snapshot() Entry {
+	state := cache.Permanent
+	if p.temporary {
+		state = cache.Reachable
+	}
+	return Entry{
+		Interface: p.ifc.name, Index: p.ifc.index, Type: p.ifc.framing.HardwareType().String(),
+		IP: p.ip, MAC: p.addr(), State: state, Expires: p.expires(), Flags: p.flags(),
+		Origin: p.origin, Publish: PublishedOnly, Action: p.action,
+	}
+}
+
+// publish makes or changes a published-only entry and reports whether it is new.
+func (h *Host) publish(now time.Time, ifc *Interface, c Change) (created bool) {
+	p := ifc.published[c.IP]
+	created = p == nil
+	if created {
+		p = &publication{ifc: ifc, ip: c.IP}
+		p.timer.Value = p
+		ifc.published[c.IP] = p
+	}
+	news := created || p.mac != c.MAC
+	p.mac, p.action, p.origin, p.known = c.MAC, c.Action, c.Origin, c.Known
+	p.temporary, p.since = c.Temporary, now.Add(-c.Age)
+	h.timers.Set(&p.timer, p.expires())
+	if created {
+		h.reportPublication(p, event.Added, event.RouteAdd)
+	} else {
+		h.reportPublication(p, event.Changed, event.RouteChange)
+	}
+	if news && !p.known {
+		h.announceAs(ifc, p.ip, p.addr())
+	}
+	return created
+}
+
+// unpublish removes a published-only entry.
+func (h *Host) unpublish(p *publication, why event.Type) {
+	h.timers.Remove(&p.timer)
+	delete(p.ifc.published, p.ip)
+	h.reportPublication(p, why, event.RouteDelete)
+}
+
+// reportPublication tells what happened to a published-only entry and to its host
+// route.
+func (h *Host) reportPublication(p *publication, what, ofRoute event.Type) {
+	h.record(event.Event{Type: what, Interface: p.ifc.name, IP: p.ip, MAC: p.addr(), Severity: event.Debug,
+		Message: fmt.Sprintf("isat: %v (proxy only) on %s: %v", p.ip, p.ifc.name, what)})
+	h.record(event.Event{Type: ofRoute, Interface: p.ifc.name, IP: p.ip, MAC: p.addr()})
+}
+
+// unpublishIn removes the published-only entries of an interface that were in a
+// network which is gone.
+func (h *Host) unpublishIn(ifc *Interface, gone netip.Prefix) {
+	for _, p := range ifc.publications() {
+		if !gone.Contains(p.ip) {
+			continue
+		}
+		if n, ok := h.routes.LookupOn(ifc.index, p.ip); !ok || n.Prefix.Bits() < gone.Bits() {
+			h.unpublish(p, event.Deleted)
+		}
+	}
+}
+
+// publications returns the published-only entries by address.
+func (i *Interface) publications() []*publication {
+	return slices.SortedFunc(maps.Values(i.published), func(a, b *publication) int { return a.ip.Compare(b.ip) })
 }
 
 // published tells whether an address has a published entry and, if it is on ifc,
-// the link-layer address to answer with; the zero Addr is the interface's own.
+// the link-layer address to answer with; the zero Addr is the interface's own. A
+// published-only entry precedes the ordinary one: its key is that of the question.
 func (h *Host) published(ifc *Interface, ip netip.Addr) (proxy.Publication, lladdr.Addr) {
+	if mac, ok := h.publishedOn(ifc, ip); ok {
+		return proxy.PublishedHere, mac
+	}
+	for _, other := range h.interfaces {
+		if _, ok := h.publishedOn(other, ip); ok {
+			return proxy.PublishedElsewhere, lladdr.Addr{}
+		}
+	}
 	return proxy.Unpublished, lladdr.Addr{}
+}
+
+func (h *Host) publishedOn(ifc *Interface, ip netip.Addr) (lladdr.Addr, bool) {
+	if p := ifc.published[ip]; p != nil {
+		return p.mac, true
+	}
+	e := h.find(ifc, ip)
+	switch {
+	case e == nil || e.publish != Published:
+		return lladdr.Addr{}, false
+	case e.auto:
+		return lladdr.Addr{}, true
+	}
+	return e.Addr(), true
+}
+
+// announcePublished announces what an interface publishes, as its own addresses
+// are: those who heard of them by an older address, or on another link, would
+// keep that for as long as their entries live. FreeBSD announces none of them
+// again.
+func (h *Host) announcePublished(ifc *Interface) {
+	for e := range ifc.entries() {
+		if e.publish == Published {
+			h.announceAs(ifc, e.ip, e.Addr())
+		}
+	}
+	for _, p := range ifc.publications() {
+		if !p.known {
+			h.announceAs(ifc, p.ip, p.addr())
+		}
+	}
+}
+
+// followMAC gives published entries without an address of their own the new one
+// of the interface.
+func (h *Host) followMAC(now time.Time, ifc *Interface) {
+	for e := range ifc.entries() {
+		if !e.auto {
+			continue
+		}
+		in := cache.Input{Kind: cache.Pin, Addr: ifc.mac}
+		if expires := e.Expires(); !expires.IsZero() {
+			in.Kind, in.Age = cache.Lend, ifc.limits.MaxAge-expires.Sub(now)
+		}
+		h.handle(now, e, in)
+	}
 }
 
 // DeletePublished removes the published-only entry of an address on an interface,
 // or, if its name is empty, on every interface that has one. The error wraps ENXIO
 // if there is none.
 func (h *Host) DeletePublished(ifname string, ip netip.Addr) error {
-	return fmt.Errorf("deleting the published entry of %v: no entry: %w", ip, syscall.ENXIO)
+	h.mu.Lock()
+	defer h.unlock()
+	if !h.deletePublished(ifname, ip.Unmap()) {
+		return fmt.Errorf("deleting the published entry of %v: no entry: %w", ip, syscall.ENXIO)
+	}
+	return nil
+}
+
+func (h *Host) deletePublished(ifname string, ip netip.Addr) (found bool) {
+	for _, ifc := range h.interfaces {
+		if p := ifc.published[ip]; p != nil && (ifname == "" || ifc.name == ifname) {
+			h.unpublish(p, event.Deleted)
+			found = true
+		}
+	}
+	return found
 }

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -100,7 +99,8 @@ func (h *Host) noteUse(key entryKey) {
 // maxtries are exhausted or ctx is done.
 //
 // The error wraps EHOSTDOWN if the destination does not answer, EHOSTUNREACH if
-// its gateway does not (seeds/002), ENETUNREACH if there is no route, ENETDOWN
+// its gateway does not (seeds/002) or if it is a blackhole, ENETUNREACH if there is
+// no route, ENETDOWN
 // if the link is down, EINVAL where ARP may not ask, ENOBUFS if max_entries are in
 // use, ENXIO if somebody deletes the entry meanwhile, or that of ctx.
 func (h *Host) Resolve(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) {
@@ -116,9 +116,7 @@ func (h *Host) Resolve(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) 
 		return lladdr.Addr{}, fmt.Errorf("resolving %v: a blackhole route: %w", ip, syscall.EHOSTUNREACH)
 	}
 	mac, err := h.await(ctx, hop.Network.Interface, hop.Addr)
-	if hop.Gateway && errors.Is(err, syscall.EHOSTDOWN) {
-		err = syscall.EHOSTUNREACH
-	}
+	err = hopError(err, hop.Gateway)
 	if err != nil {
 		return lladdr.Addr{}, fmt.Errorf("resolving %v: %w", ip, err)
 	}
@@ -149,7 +147,7 @@ func (h *Host) await(ctx context.Context, index int, ip netip.Addr) (lladdr.Addr
 		h.unlock()
 		return mac, err
 	}
-	if e.State().Usable() {
+	if e.usable() {
 		mac := e.Addr()
 		h.unlock()
 		return mac, nil
@@ -194,7 +192,9 @@ func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error)
 	}
 	e := h.find(ifc, ip)
 	switch {
-	case e != nil && e.State().Usable():
+	case e != nil && e.action != Forward:
+		return nil, lladdr.Addr{}, e.refusal()
+	case e != nil && e.usable():
 		return e, lladdr.Addr{}, nil
 	case !ifc.up:
 		return nil, lladdr.Addr{}, syscall.ENETDOWN
@@ -206,7 +206,7 @@ func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error)
 	case e != nil:
 		return e, lladdr.Addr{}, nil
 	}
-	e, err := h.create(ifc, ip, Demanded)
+	e, err := h.create(ifc, Change{IP: ip, Origin: Demanded})
 	if err != nil {
 		h.resolveFailed(time.Now(), ifc, ip, "llinfo")
 	}

@@ -70,6 +70,8 @@ func TestRoutes(t *testing.T) {
 			"100.64.0.1/32 invalid IP UCS ",
 			"100.64.0.1/32 invalid IP UHLW 02:00:00:00:00:fe",
 			"192.0.2.0/24 invalid IP UC ",
+			"192.0.2.1/32 invalid IP UHLW 02:00:00:00:00:01",
+			"192.0.2.255/32 invalid IP UHLWb ff:ff:ff:ff:ff:ff",
 			"198.18.0.0/15 invalid IP USB ",
 			"198.51.100.0/24 invalid IP URS ",
 			"198.51.100.7/32 invalid IP UHRS ",

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -21,7 +20,7 @@ type SendError struct {
 
 // Error implements error.
 func (e *SendError) Error() string {
-	if e.Gateway && errors.Is(e.Err, syscall.EHOSTUNREACH) {
+	if e.Gateway && e.Err == error(syscall.EHOSTUNREACH) {
 		return fmt.Sprintf("sending to %v: gateway %v does not answer: %v", e.To, e.Hop, e.Err)
 	}
 	return fmt.Sprintf("sending to %v: %v", e.To, e.Err)

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/isat-project/isat/cache"
+	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/route"
 )
 
 // Origin is where an entry comes from.
@@ -38,7 +40,7 @@ type Change struct {
 	// the interface's own, which it follows when that changes.
 	MAC lladdr.Addr
 	// Publish says whether requests for the address are answered, and Action what
-	// becomes of packets to it. Both need the origin Administrator.
+	// becomes of packets to it. Both are for an Administrator.
 	Publish Publish
 	Action  Action
 	// Temporary entries live for max_age and follow their owner, like learned
@@ -50,12 +52,18 @@ type Change struct {
 	// Age is how long ago the owner of a temporary entry was heard.
 	Age time.Duration
 	// Known says that the IP side has the binding already. It is not told of it:
-	// who made it there may have deleted it meanwhile, and it would be back.
+	// who made it there may have deleted it meanwhile, and it would be back. One
+	// that the IP side has published is not announced either.
 	Known bool
 }
 
 // Set makes or changes an entry and reports whether it is new. This is the one
-// door for changes that do not come from the wire.
+// door for changes that do not come from the wire. What it sets replaces what the
+// entry was: one that is not Published now is published no more.
+//
+// A published entry that is new, or has a new link-layer address, is announced
+// once (facts/freebsd-arp.md 5.2). A Published one whose address has a host route
+// that leads elsewhere becomes PublishedOnly, as with arp(8).
 //
 // The error wraps EINVAL for an address that cannot be a neighbour's or a
 // link-layer address that cannot be a host's, ENETUNREACH if no network of the
@@ -72,80 +80,133 @@ func (h *Host) Set(c Change) (created bool, err error) {
 }
 
 func (h *Host) set(c Change) (bool, error) {
-	if c.Publish != Unpublished || c.Action != Forward {
-		return false, fmt.Errorf("published, reject and blackhole entries are not there yet: %w", syscall.EOPNOTSUPP)
+	c.IP = c.IP.Unmap()
+	if err := c.check(); err != nil {
+		return false, err
 	}
-	ip := c.IP.Unmap()
-	if !ip.Is4() || ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() || ip == limitedBroadcast {
-		return false, fmt.Errorf("not the address of a neighbour: %w", syscall.EINVAL)
+	if n, ok := h.routes.Lookup(c.IP); ok && n.Prefix.IsSingleIP() && n.Clones() == nil && c.Publish == Published {
+		c.Publish = PublishedOnly // facts/freebsd-arp.md 6.3
 	}
-	ifc, err := h.interfaceFor(c.Interface, ip)
+	ifc, err := h.interfaceFor(c)
 	if err != nil {
 		return false, err
 	}
-	switch {
-	case h.ownsAnywhere(ip):
-		return false, fmt.Errorf("it is an address of this host: %w", syscall.EPERM)
-	case ifc.isBroadcast(ip):
-		return false, fmt.Errorf("it is the broadcast address of %s: %w", ifc.name, syscall.EINVAL)
-	case c.MAC.Len() != ifc.framing.AddrLen():
-		return false, fmt.Errorf("link-layer address %q has %d bytes, %s has %d: %w", c.MAC, c.MAC.Len(), ifc.name, ifc.framing.AddrLen(), syscall.EINVAL)
-	case c.MAC.IsZero() || c.MAC.IsBroadcast() || c.MAC.IsMulticast() && !ifc.settings.AllowMulticast:
-		return false, fmt.Errorf("link-layer address %v is not that of one host: %w", c.MAC, syscall.EINVAL)
+	if err := h.checkNeighbour(ifc, c); err != nil {
+		return false, err
 	}
-	e := h.find(ifc, ip)
-	created := e == nil
+	now := time.Now()
+	if c.Publish == PublishedOnly {
+		return h.publish(now, ifc, c), nil
+	}
+	return h.setEntry(now, ifc, c)
+}
+
+// setEntry is set for an ordinary entry.
+func (h *Host) setEntry(now time.Time, ifc *Interface, c Change) (created bool, err error) {
+	auto := !c.MAC.IsValid()
+	if auto {
+		c.MAC = ifc.mac
+	}
+	e := h.find(ifc, c.IP)
+	created = e == nil
 	if created {
-		if e, err = h.create(ifc, ip, c.Origin); err != nil {
+		if e, err = h.create(ifc, c); err != nil {
 			return false, err
 		}
 	}
-	if e.origin != c.Origin {
-		e.origin = c.Origin
-		_ = e.network.Change(e.ip, e.flags()) // the clone is there
-	}
+	flags, old, wasPublished := e.flags(), e.Addr(), !created && e.publish == Published
+	e.origin, e.publish, e.action, e.auto = c.Origin, c.Publish, c.Action, auto
 	e.installed = !c.Known
 	kind := cache.Pin
 	if c.Temporary || c.Origin != Administrator {
 		kind = cache.Lend
 	}
-	h.handle(time.Now(), e, cache.Input{Kind: kind, Addr: c.MAC, Age: c.Age})
+	h.handle(now, e, cache.Input{Kind: kind, Addr: c.MAC, Age: c.Age})
 	e.installed = true
+	if e.Addr() == old && e.flags() != flags {
+		_ = e.network.Change(e.ip, e.flags()) // the clone is there
+	}
 	if kind == cache.Pin {
 		ifc.untrack(e)
 	} else {
 		ifc.track(e)
 	}
+	if e.publish == Published && !c.Known && (!wasPublished || e.Addr() != old) {
+		h.announceAs(ifc, e.ip, e.Addr())
+	}
 	return created, nil
+}
+
+// check returns why c makes no sense for whatever host.
+func (c *Change) check() error {
+	switch ip := c.IP; {
+	case !ip.Is4() || ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback() || ip == limitedBroadcast:
+		return fmt.Errorf("not the address of a neighbour: %w", syscall.EINVAL)
+	case c.Publish > PublishedOnly || c.Action > Blackhole:
+		return fmt.Errorf("%v, %v: no such kind of entry: %w", c.Publish, c.Action, syscall.EINVAL)
+	case c.Origin != Administrator && (c.Publish != Unpublished || c.Action != Forward):
+		return fmt.Errorf("a %v entry is not published and takes packets: %w", c.Origin, syscall.EINVAL)
+	}
+	return nil
+}
+
+// checkNeighbour returns why c cannot be an entry of an interface.
+func (h *Host) checkNeighbour(ifc *Interface, c Change) error {
+	auto := !c.MAC.IsValid() && c.Publish != Unpublished
+	switch {
+	case h.ownsAnywhere(c.IP):
+		return fmt.Errorf("it is an address of this host: %w", syscall.EPERM)
+	case ifc.isBroadcast(c.IP):
+		return fmt.Errorf("it is the broadcast address of %s: %w", ifc.name, syscall.EINVAL)
+	case auto:
+		return nil
+	case c.MAC.Len() != ifc.framing.AddrLen():
+		return fmt.Errorf("link-layer address %q has %d bytes, %s has %d: %w", c.MAC, c.MAC.Len(), ifc.name, ifc.framing.AddrLen(), syscall.EINVAL)
+	case c.MAC.IsZero() || c.MAC == ifc.framing.Broadcast() || ifc.framing.IsGroup(c.MAC) && !ifc.settings.AllowMulticast:
+		return fmt.Errorf("link-layer address %v is not that of one host: %w", c.MAC, syscall.EINVAL)
+	}
+	return nil
 }
 
 // interfaceFor returns the interface of a change: the one named, or the one
 // whose network the address is in.
-func (h *Host) interfaceFor(name string, ip netip.Addr) (*Interface, error) {
-	if name != "" {
-		i := slices.IndexFunc(h.interfaces, func(ifc *Interface) bool { return ifc.name == name })
+func (h *Host) interfaceFor(c Change) (*Interface, error) {
+	if c.Interface != "" {
+		i := slices.IndexFunc(h.interfaces, func(ifc *Interface) bool { return ifc.name == c.Interface })
 		if i < 0 {
-			return nil, fmt.Errorf("no interface %q here: %w", name, syscall.ENXIO)
+			return nil, fmt.Errorf("no interface %q here: %w", c.Interface, syscall.ENXIO)
 		}
-		if _, ok := h.routes.LookupOn(h.interfaces[i].index, ip); !ok {
-			return nil, fmt.Errorf("not in a network of %s: %w", name, syscall.ENETUNREACH)
+		if _, ok := h.routes.LookupOn(h.interfaces[i].index, c.IP); !ok {
+			return nil, fmt.Errorf("not in a network of %s: %w", c.Interface, syscall.ENETUNREACH)
 		}
 		return h.interfaces[i], nil
 	}
-	n, ok := h.routes.Lookup(ip)
-	if !ok || n.Gateway.IsValid() {
+	n, ok := h.routes.Lookup(c.IP)
+	if c.Publish != Unpublished && (!ok || n.Clones() == nil) {
+		// Who is published lives elsewhere: the network is that of those who ask.
+		n, ok = h.connected(c.IP)
+	}
+	if !ok || n.Clones() == nil {
 		return nil, fmt.Errorf("in no network of this host; name the interface: %w", syscall.ENETUNREACH)
 	}
-	ifc := h.byIndex(n.Interface)
-	if ifc == nil {
-		return nil, fmt.Errorf("in no network of this host; name the interface: %w", syscall.ENETUNREACH)
+	return h.byIndex(n.Interface), nil
+}
+
+// connected returns the network on a link with the longest prefix around an
+// address, whatever routes to single hosts lead elsewhere.
+func (h *Host) connected(ip netip.Addr) (best *route.Network[entry], ok bool) {
+	for _, ifc := range h.interfaces {
+		if n, ok := h.routes.LookupOn(ifc.index, ip); ok && !n.Implicit && (best == nil || n.Prefix.Bits() > best.Prefix.Bits()) {
+			best = n
+		}
 	}
-	return ifc, nil
+	return best, best != nil
 }
 
 // Delete removes the entry of an address on an interface, or, if its name is
-// empty, on every interface that has one. The error wraps ENXIO if there is none,
-// and EPERM for an own address.
+// empty, on every interface that has one; the published-only entry if there is no
+// other (arp(8)). The error wraps ENXIO if there is none, and EPERM for an own
+// address.
 func (h *Host) Delete(ifname string, ip netip.Addr) error {
 	h.mu.Lock()
 	defer h.unlock()
@@ -162,7 +223,7 @@ func (h *Host) Delete(ifname string, ip netip.Addr) error {
 			return fmt.Errorf("deleting the entry of %v: it is an address of this host: %w", ip, syscall.EPERM)
 		}
 	}
-	if !found {
+	if !found && !h.deletePublished(ifname, ip) {
 		return fmt.Errorf("deleting the entry of %v: no entry: %w", ip, syscall.ENXIO)
 	}
 	return nil
@@ -181,6 +242,10 @@ func (h *Host) Flush(ifname string) []Entry {
 		for e := range ifc.entries() {
 			gone = append(gone, e.snapshot())
 			h.deleteEntry(e, errDeleted)
+		}
+		for _, p := range ifc.publications() {
+			gone = append(gone, p.snapshot())
+			h.unpublish(p, event.Deleted)
 		}
 	}
 	return gone

@@ -43,6 +43,20 @@ func TestSetRefused(t *testing.T) {
 			{"multicast link-layer address", admin("192.0.2.9", "01:00:5e:00:00:01"), syscall.EINVAL},
 			{"zero link-layer address", admin("192.0.2.9", "00:00:00:00:00:00"), syscall.EINVAL},
 			{"a short link-layer address", admin("192.0.2.9", "1f"), syscall.EINVAL},
+			{"no link-layer address", host.Change{IP: ip("192.0.2.9"), Origin: host.Administrator}, syscall.EINVAL},
+			{"rejected without a link-layer address", host.Change{IP: ip("192.0.2.9"), Origin: host.Administrator, Action: host.Reject}, syscall.EINVAL},
+			{"own address, published", published("192.0.2.1", macPeer, host.Published), syscall.EPERM},
+			{"own address, published only", published("192.0.2.1", macPeer, host.PublishedOnly), syscall.EPERM},
+			{"own address, published only, auto", published("192.0.2.1", "", host.PublishedOnly), syscall.EPERM},
+			{"broadcast address, published only", published("192.0.2.255", "", host.PublishedOnly), syscall.EINVAL},
+			{"published in no network", published("198.51.100.1", macPeer, host.PublishedOnly), syscall.ENETUNREACH},
+			{"published with a group address", published("192.0.2.9", "01:00:5e:00:00:01", host.PublishedOnly), syscall.EINVAL},
+			{"published with a short address", published("192.0.2.9", "1f", host.PublishedOnly), syscall.EINVAL},
+			{"published with a zero address", published("192.0.2.9", "00:00:00:00:00:00", host.PublishedOnly), syscall.EINVAL},
+			{"published by nobody", host.Change{IP: ip("192.0.2.9"), MAC: lladdr.MustParse(macPeer), Publish: host.Published}, syscall.EINVAL},
+			{"rejected by nobody", host.Change{IP: ip("192.0.2.9"), MAC: lladdr.MustParse(macPeer), Action: host.Reject}, syscall.EINVAL},
+			{"no such publication", published("192.0.2.9", macPeer, host.PublishedOnly+1), syscall.EINVAL},
+			{"no such action", ordered("192.0.2.9", host.Blackhole+1), syscall.EINVAL},
 		} {
 			if created, err := a.Set(tt.c); created || !errors.Is(err, tt.want) {
 				t.Errorf("%s: %v, %v, want %v", tt.name, created, err, tt.want)

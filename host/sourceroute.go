@@ -20,12 +20,12 @@ import (
 func (i *Interface) hasSourceRoutes() bool { return i.framing.HardwareType() == arp.IEEE802 }
 
 // setRoute keeps the way to the address of which the sender of a packet says that
-// it is its own. A permanent entry does not change its address, but that station's
-// word on where it is counts, as in FreeBSD: an administrator has no means to say
-// it.
+// it is its own. A permanent entry and one that says more than an address do not
+// change theirs, but that station's word on where it is counts, as in FreeBSD: an
+// administrator has no means to say it.
 func (e *entry) setRoute(mac lladdr.Addr, r link.SourceRoute) {
 	switch {
-	case e.State() == cache.Permanent && e.Addr() != mac, r == e.sourceRoute():
+	case (e.State() == cache.Permanent || e.ordered()) && e.Addr() != mac, r == e.sourceRoute():
 	case r.IsZero():
 		e.route.Store(nil)
 	default:

@@ -43,9 +43,14 @@ const (
 
 // ofClone returns the flags of a clone made below a network with the flags f,
 // given those that are its own: as RTM_RESOLVE in rtrequest1 of net/route.c and
-// arp_rtrequest of netinet/if_ether.c set them, and RTM_ADD for what arp -s adds.
+// arp_rtrequest of netinet/if_ether.c set them, and RTM_ADD for what arp -s adds. A
+// published one is no host route but one to a network of 32 bits: that is how
+// arp(8) of FreeBSD 7 makes it match requests and packets alike.
 func (f Flags) ofClone(own Flags) Flags {
-	own |= f&^(Cloning|Static) | Up | Host | LLInfo
+	own |= f&^(Cloning|Static) | Up | LLInfo
+	if own&Announce == 0 {
+		own |= Host
+	}
 	if own&Static == 0 {
 		own |= WasCloned
 	}

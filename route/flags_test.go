@@ -13,7 +13,7 @@ func TestFlagsString(t *testing.T) {
 		{Up | Gateway | Static, "UGS"},
 		{(Up | Cloning | Static).ofClone(0), "UHLW"},
 		{(Up | Cloning).ofClone(Static), "UHLS"},
-		{(Up | Cloning).ofClone(Static | Announce), "UHLS2"},
+		{(Up | Cloning).ofClone(Static | Announce), "ULS2"},
 		{(Up | Cloning).ofClone(Broadcast), "UHLWb"},
 		{(Up | Cloning).ofClone(Local | Pinned), "UHLW"},
 		{(Up | Cloning | Proto1).ofClone(0), "UHL1W"},

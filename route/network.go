@@ -88,8 +88,8 @@ type Network[E any] struct {
 func (n *Network[E]) Clones() *Clones[E] { return n.clones }
 
 // Clone adds the host route of addr, which carries e and has the flags own
-// besides those of every clone (Up, Host, LLInfo, what n has but Cloning and
-// Static, and WasCloned unless own has Static). Readers find no word in it before
+// besides those of every clone (Up, LLInfo, what n has but Cloning and Static, Host
+// unless own has Announce, and WasCloned unless own has Static). Readers find no word in it before
 // the first [Clones.Publish]. Reports Add. Writer.
 //
 // Errors are EINVAL if addr is not in n or is 0.0.0.0, if n is not cloning or e is

@@ -328,7 +328,7 @@ func TestMessages(t *testing.T) {
 	}
 	tab.Miss(addr("203.0.113.1"))
 	rec.want(t, "add 10.1.0.1/32 dev 1 UHLW entry 1", "add 10.1.0.1/32 dev 2 UHLW entry 2",
-		"add 10.2.0.1/32 dev 1 UHLS entry 3", "add 100.64.0.1/32 dev 1 UHLS2 entry 4",
+		"add 10.2.0.1/32 dev 1 UHLS entry 3", "add 100.64.0.1/32 dev 1 ULS2 entry 4",
 		"resolve 10.1.0.1/32 dev 1 UHLW entry 1", "change 10.1.0.1/32 dev 1 UHL1W entry 1",
 		"miss 203.0.113.1/32")
 
@@ -337,7 +337,7 @@ func TestMessages(t *testing.T) {
 	narrow := add(t, tab, onLink("10.1.0.0/16", 1))
 	rec.want(t, "delete 10.1.0.1/32 dev 1 UHL1W entry 1", "add 10.1.0.0/16 dev 1 UC")
 	def := add(t, tab, onLink("0.0.0.0/0", 1))
-	rec.want(t, "delete 100.64.0.1/32 dev 1 UHLS2 entry 4", "add 0.0.0.0/0 dev 1 UC")
+	rec.want(t, "delete 100.64.0.1/32 dev 1 ULS2 entry 4", "add 0.0.0.0/0 dev 1 UC")
 
 	clone(t, narrow, "10.1.0.1", 5, 0)
 	e := 6
