@@ -23,6 +23,7 @@ const python = "/usr/bin/python3"
 //	    addresses of any length, in hexadecimal digits, and any lengths in it
 const scapyProgram = `
 import struct, sys
+from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import ARP, Dot1Q, Dot3, Ether, LLC, SNAP
 from scapy.packet import Padding, Raw
 ISAT, PEER, ASKER = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:0a"
