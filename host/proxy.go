@@ -95,12 +95,6 @@ func (h *Host) respond(now time.Time, ifc *Interface, request proxy.Request, rou
 // comes from the interface's own address (facts/freebsd-arp.md 3.3 step 13).
 func (h *Host) answerRequest(now time.Time, ifc *Interface, d proxy.Decision) {
 	request := d.Request
-	if d.MAC.Len() != ifc.framing.AddrLen() {
-		// A rule may be there before its interface, whose medium is another.
-		ifc.drop(DropProxyRefused)
-		h.reportDecision(now, ifc, event.ProxyRefused, d)
-		return
-	}
 	to, by := request.SenderMAC, request.Back
 	if request.TargetIP.IsLinkLocalUnicast() && !d.Proxied() {
 		to, by = ifc.framing.Broadcast(), link.SourceRoute{} // RFC 3927 section 2.5; facts 3.3: of own addresses only

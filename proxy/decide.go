@@ -113,6 +113,8 @@ func (i *inquiry) prefix() bool {
 	switch {
 	case rule.denies(i.Request.SenderIP):
 		return i.found(PrefixDenied)
+	case mac.Len() != i.host.LinkAddr().Len():
+		return i.found(PrefixMedium)
 	case i.Request.IsProbe() && !i.host.Settings().ProxyProbes:
 		return i.found(PrefixProbe)
 	case i.ownerAsks(mac):

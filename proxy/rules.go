@@ -31,9 +31,9 @@ type set struct {
 // EINVAL for a rule that makes no sense, and EEXIST if there is one with the same
 // prefix and interface.
 //
-// Whether a link-layer address has the length of the interface's medium, and
-// whether a multicast one is allowed, is for the caller to check: a rule may be
-// there before its interface.
+// Whether a multicast link-layer address is allowed is for the caller to check. A
+// rule may be there before its interface; one whose link-layer address is of
+// another medium refuses.
 func (r *Rules) Add(rules ...Rule) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
