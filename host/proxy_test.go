@@ -227,7 +227,7 @@ func (tt proxyCase) run(t *testing.T, l *lan) {
 	s := l.stranger(macPeer)
 	l.forget()
 	before := n.Stats()
-	e, err := n.Explain(t.Context(), proxy.Request{Interface: "e0", SenderMAC: s.mac, SenderIP: ip(tt.sender), TargetIP: ip(tt.target)})
+	e, err := n.Explain(l.t.Context(), proxy.Request{Interface: "e0", SenderMAC: s.mac, SenderIP: ip(tt.sender), TargetIP: ip(tt.target)})
 	if err != nil || e.Dropped || e.Before != "" || e.Decision.Reason != tt.reason {
 		t.Errorf("explained: %+v, error %v, want the reason %v", e, err, tt.reason)
 	}
@@ -323,7 +323,7 @@ func TestProxyModes(t *testing.T) {
 				n := l.proxyHost(nil, tt.change)
 				rules(t, n)
 				s := l.stranger(macPeer)
-				e, err := n.Explain(t.Context(), proxy.Request{Interface: "e0", SenderMAC: s.mac, SenderIP: ip("192.0.2.9"), TargetIP: ip("198.51.100.9")})
+				e, err := n.Explain(l.t.Context(), proxy.Request{Interface: "e0", SenderMAC: s.mac, SenderIP: ip("192.0.2.9"), TargetIP: ip("198.51.100.9")})
 				if err != nil || e.Before != tt.before || e.Dropped != (tt.answer == "") || e.Drop != tt.drop {
 					t.Errorf("explained: %+v, error %v", e, err)
 				}
@@ -380,7 +380,7 @@ func TestExplainInput(t *testing.T) {
 				if tt.mac != "" {
 					r.SenderMAC = lladdr.MustParse(tt.mac)
 				}
-				e, err := n.Explain(t.Context(), r)
+				e, err := n.Explain(l.t.Context(), r)
 				if err != nil || !e.Dropped || e.Drop != tt.drop || e.Before != tt.want || e.Decision.Verdict != proxy.Ignore {
 					t.Errorf("explained: %+v, error %v, want %q", e, err, tt.want)
 				}
@@ -406,7 +406,7 @@ func TestExplainConflict(t *testing.T) {
 	onLAN(t, func(l *lan) {
 		n := l.proxyHost(nil)
 		s := l.stranger(macPeer)
-		e, err := n.Explain(t.Context(), proxy.Request{Interface: "e0", SenderMAC: s.mac, SenderIP: n.ip, TargetIP: ip("192.0.2.7")})
+		e, err := n.Explain(l.t.Context(), proxy.Request{Interface: "e0", SenderMAC: s.mac, SenderIP: n.ip, TargetIP: ip("192.0.2.7")})
 		if err != nil {
 			t.Fatal(err)
 		}

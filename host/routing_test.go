@@ -1,0 +1,289 @@
+package host_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/isat-project/isat/event"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/proxy"
+)
+
+// fakeRouter is a Router that routes as the test says and notes what it is asked.
+type fakeRouter struct {
+	mu    sync.Mutex
+	asked []proxy.Question
+	route func(context.Context, proxy.Question) (proxy.Routes, error)
+}
+
+func (f *fakeRouter) Route(ctx context.Context, q proxy.Question) (proxy.Routes, error) {
+	f.mu.Lock()
+	f.asked = append(f.asked, q)
+	route := f.route
+	f.mu.Unlock()
+	return route(ctx, q)
+}
+
+// set puts another decision in the place of the present one.
+func (f *fakeRouter) set(route func(context.Context, proxy.Question) (proxy.Routes, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.route = route
+}
+
+// count returns how often it was asked.
+func (f *fakeRouter) count() int {
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.asked)
+}
+
+// through routes every request from e0 to e1.
+func through(context.Context, proxy.Question) (proxy.Routes, error) {
+	return proxy.Routes{To: "e1", Back: "e0"}, nil
+}
+
+// routedHost is a proxyHost with proxyall and a Router.
+func (l *lan) routedHost(route func(context.Context, proxy.Question) (proxy.Routes, error)) (*proxyHost, *fakeRouter) {
+	f := &fakeRouter{route: route}
+	n := l.proxyHost(f)
+	proxyall(l.t, n)
+	return n, f
+}
+
+// replies returns how many replies the host has sent.
+func (l *lan) replies(n *proxyHost) int { l.from(n.node); return int(n.Stats().TxReplies) }
+
+// TestRouterPolicy: the Router may look at the sender, and what it has said is kept
+// for a second for each target and sender.
+func TestRouterPolicy(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, f := l.routedHost(func(_ context.Context, q proxy.Question) (proxy.Routes, error) {
+			if q.Sender == ip("192.0.2.66") {
+				return proxy.Routes{Back: "e0"}, nil // an ip rule: from 192.0.2.66 prohibit
+			}
+			return proxy.Routes{To: "e1", Back: "e0"}, nil
+		})
+		s := l.stranger(macPeer)
+		s.ask("8.8.8.8", "192.0.2.9")
+		s.ask("8.8.8.8", "192.0.2.66")
+		s.ask("8.8.8.8", "192.0.2.9")
+		if got := l.replies(n); got != 2 {
+			t.Errorf("%d answers, want 2: both to 192.0.2.9", got)
+		}
+		want := []proxy.Question{{Interface: "e0", Target: ip("8.8.8.8"), Sender: ip("192.0.2.9")}, {Interface: "e0", Target: ip("8.8.8.8"), Sender: ip("192.0.2.66")}}
+		same := func(a, b proxy.Question) bool {
+			return a.Interface == b.Interface && a.Target == b.Target && a.Sender == b.Sender
+		}
+		if !slices.EqualFunc(f.asked, want, same) {
+			t.Errorf("the Router was asked %+v, want %+v", f.asked, want)
+		}
+		time.Sleep(1001 * time.Millisecond)
+		s.ask("8.8.8.8", "192.0.2.9")
+		if f.count() != 3 || l.replies(n) != 3 {
+			t.Errorf("%d questions and %d answers after a second, want 3 and 3", f.count(), l.replies(n))
+		}
+		if got, want := n.Stats().Routes, (proxy.RouteStats{Hits: 1, Questions: 3}); got != want {
+			t.Errorf("counted %+v, want %+v", got, want)
+		}
+		for name, want := range map[string]int64{"route_hits": 1, "route_questions": 3, "route_limited": 0, "route_late": 0, "proxied": 3} {
+			if got, err := n.MIB().Get("net.link.ether.arp.stats."+name, ""); err != nil || got != want {
+				t.Errorf("%s is %d, error %v, want %d", name, got, err, want)
+			}
+		}
+	})
+}
+
+// TestRouterProbe: the question about a probe has the sender 0.0.0.0, of which the
+// Router tells the default route.
+func TestRouterProbe(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, f := l.routedHost(through)
+		s := l.stranger(macPeer)
+		s.ask("8.8.8.8", "0.0.0.0")
+		if f.count() != 0 || l.replies(n) != 0 {
+			t.Errorf("%d questions and %d answers to a probe, want none", f.count(), l.replies(n))
+		}
+		proxyProbes(t, n)
+		s.ask("8.8.8.8", "0.0.0.0")
+		if f.count() != 1 || l.replies(n) != 1 || f.asked[0].Sender != netip.IPv4Unspecified() {
+			t.Errorf("questions %+v and %d answers with proxy_probes", f.asked, l.replies(n))
+		}
+	})
+}
+
+// TestRouterOnlyWhenNeeded: what is decided without a route does not ask for one.
+func TestRouterOnlyWhenNeeded(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, f := l.routedHost(through)
+		rules(t, n)
+		s := l.stranger(macPeer)
+		for _, target := range []string{"192.0.2.1", "198.51.100.9", "192.0.2.255", "192.0.2.9"} {
+			s.ask(target, "192.0.2.9")
+		}
+		if f.count() != 0 {
+			t.Errorf("asked %+v", f.asked)
+		}
+	})
+}
+
+// TestInvalidateRoutes: a change ends what was said, and what is being asked is
+// asked again.
+func TestInvalidateRoutes(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		said := make(chan proxy.Routes)
+		n, f := l.routedHost(func(context.Context, proxy.Question) (proxy.Routes, error) { return <-said, nil })
+		s := l.stranger(macPeer)
+		s.ask("8.8.8.8", "192.0.2.9")
+		n.InvalidateRoutes() // the question is in flight: the answer will be of yesterday
+		said <- proxy.Routes{To: "e1", Back: "e0"}
+		if got := l.replies(n); got != 0 || f.count() != 2 {
+			t.Fatalf("%d answers by an old route, %d questions", got, f.count())
+		}
+		said <- proxy.Routes{To: "e0", Back: "e0"}
+		if got := l.replies(n); got != 0 {
+			t.Errorf("%d answers by the new route, want none", got)
+		}
+		s.ask("8.8.8.8", "192.0.2.9") // still known
+		n.InvalidateRoutes()
+		s.ask("8.8.8.8", "192.0.2.9")
+		said <- proxy.Routes{To: "e1", Back: "e0"}
+		if got := l.replies(n); got != 1 || f.count() != 3 {
+			t.Errorf("%d answers and %d questions after the change, want 1 and 3", got, f.count())
+		}
+	})
+}
+
+// TestRouterFails: a request whose question cannot be asked stays without an
+// answer, which is told, and the next one is asked anew.
+func TestRouterFails(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, f := l.routedHost(func(context.Context, proxy.Question) (proxy.Routes, error) {
+			return proxy.Routes{}, errors.New("no buffers")
+		})
+		s := l.stranger(macPeer)
+		s.ask("8.8.8.8", "192.0.2.9")
+		if got := l.replies(n); got != 0 || n.Stats().Routes.Late != 1 {
+			t.Errorf("%d answers, counted %+v", got, n.Stats().Routes)
+		}
+		seen := n.seen(event.Ignored)
+		if len(seen) != 1 || seen[0].Message != "isat: asking for the route to 8.8.8.8: no buffers" || seen[0].Severity != event.Warning || seen[0].Interface != "e0" {
+			t.Errorf("events %+v", seen)
+		}
+		_, err := n.Explain(l.t.Context(), proxy.Request{Interface: "e0", SenderIP: ip("192.0.2.9"), TargetIP: ip("8.8.8.8")})
+		if err == nil || err.Error() != `explaining the request for 8.8.8.8 on "e0": no buffers` {
+			t.Errorf("Explain: error %v", err)
+		}
+		f.set(through)
+		s.ask("8.8.8.8", "192.0.2.9")
+		if got := l.replies(n); got != 1 {
+			t.Errorf("%d answers by the Router that works again, want 1", got)
+		}
+	})
+}
+
+// TestRouterHangs: a Router that never answers holds up nothing but what waits for
+// it, each question is given up in time, and Run ends.
+func TestRouterHangs(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		hang := func(ctx context.Context, _ proxy.Question) (proxy.Routes, error) {
+			<-ctx.Done()
+			return proxy.Routes{}, ctx.Err()
+		}
+		f := &fakeRouter{route: hang}
+		n := &proxyHost{node: l.still(host.Config{Router: f}, macHost, "192.0.2.1/24")}
+		stop := n.run(l.t)
+		proxyall(t, n)
+		s := l.stranger(macPeer)
+		s.ask("8.8.8.8", "192.0.2.9")
+		s.ask("192.0.2.1", "192.0.2.9")
+		if got := l.replies(n); got != 1 {
+			t.Errorf("%d answers, want that for the own address", got)
+		}
+		if err := n.Ping(l.t.Context()); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		f.set(through)
+		s.ask("8.8.8.8", "192.0.2.9")
+		if got := l.replies(n); got != 2 {
+			t.Errorf("%d answers, want that for 8.8.8.8 too", got)
+		}
+		f.set(hang)
+		s.ask("9.9.9.9", "192.0.2.9")
+		before := time.Now()
+		stop()
+		if took := time.Since(before); took != 0 {
+			t.Errorf("Run ended after %v", took)
+		}
+	})
+}
+
+// TestInterfaceChangesWhileWaiting: the answer that comes late is not sent by an
+// interface that may not.
+func TestInterfaceChangesWhileWaiting(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*testing.T, *proxyHost)
+		want   int
+	}{
+		{"none", func(*testing.T, *proxyHost) {}, 1},
+		{"down", func(_ *testing.T, n *proxyHost) { n.ifc.SetRunning(false) }, 0},
+		{"off", func(_ *testing.T, n *proxyHost) { n.ifc.SetMode(host.Off) }, 0},
+		{"observes", func(_ *testing.T, n *proxyHost) { n.ifc.SetMode(host.Watch) }, 0},
+		{"gone", func(t *testing.T, n *proxyHost) {
+			if err := n.ifc.Detach(); err != nil {
+				t.Error(err)
+			}
+		}, 0},
+		{"proxyall is 0 now", func(t *testing.T, n *proxyHost) { n.set(t, "proxyall", 0) }, 0},
+		{"a rule answers now", func(t *testing.T, n *proxyHost) {
+			n.rule(t, proxy.Rule{Prefix: prefix("0.0.0.0/0"), Interface: "e0", DenyFrom: []netip.Prefix{prefix("192.0.2.9/32")}})
+		}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			onLAN(t, func(l *lan) {
+				said := make(chan proxy.Routes)
+				n, _ := l.routedHost(func(context.Context, proxy.Question) (proxy.Routes, error) { return <-said, nil })
+				l.stranger(macPeer).ask("8.8.8.8", "192.0.2.9")
+				tt.change(t, n)
+				said <- proxy.Routes{To: "e1", Back: "e0"}
+				if got := l.replies(n); got != tt.want {
+					t.Errorf("%d answers, want %d", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestExplainAsksTheRouter: Explain does not use what is kept, nor adds to it.
+func TestExplainAsksTheRouter(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, f := l.routedHost(through)
+		l.stranger(macPeer).ask("8.8.8.8", "192.0.2.9")
+		f.set(func(context.Context, proxy.Question) (proxy.Routes, error) {
+			return proxy.Routes{To: "e1", Back: "e2"}, nil
+		})
+		before := n.Stats()
+		for range 2000 { // more than the questions that requests may cause
+			e, err := n.Explain(l.t.Context(), proxy.Request{Interface: "e0", SenderIP: ip("192.0.2.9"), TargetIP: ip("8.8.8.8")})
+			if err != nil || e.Decision.Reason != proxy.AllWrongLink || e.Decision.Routes.Back != "e2" {
+				t.Fatalf("%+v, error %v", e, err)
+			}
+		}
+		if after := n.Stats(); after != before || f.count() != 2001 {
+			t.Errorf("explaining left traces: %+v, was %+v; %d questions", after, before, f.count())
+		}
+		l.stranger("02:00:00:00:00:03").ask("8.8.4.4", "192.0.2.9")
+		if got := n.Stats().Routes.Limited; got != 0 {
+			t.Errorf("explaining used the limit up: %d", got)
+		}
+	})
+}
