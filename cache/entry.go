@@ -101,6 +101,7 @@ const (
 	Use                // the data path says that the entry is in use
 	Pin                // the administrator sets it for good
 	Lend               // the administrator sets it for max_age
+	Deny               // somebody wants the address, and nobody may ask for it
 )
 
 // Input is what happened to an entry.
@@ -193,6 +194,8 @@ func (e *Entry) cause(now time.Time, in Input) (Cause, bool) {
 		return Pinned, true
 	case Lend:
 		return Lent, true
+	case Deny:
+		return Denied, true
 	}
 	if in.Used && e.state == Verify && !e.demand {
 		return Used, true
@@ -261,6 +264,8 @@ func (e *Entry) enter(now time.Time, row Transition, cause Cause, in Input) {
 		e.tries, e.demand = 0, false
 	case Used:
 		e.demand = e.state == Verify
+	case Denied:
+		e.requested, e.demand = now, false // it is kept as long as one that was asked for
 	case Exhausted, Idled, Lapsed:
 		e.demand = false
 	case Demanded:

@@ -49,7 +49,7 @@ func TestRest(t *testing.T) {
 				b.after(time.Duration(rapid.IntRange(0, 100_000).Draw(t, "late by ms")) * time.Millisecond)
 			default:
 				b.give(Input{
-					Kind: Kind(rapid.IntRange(int(Tick), int(Lend)).Draw(t, "kind")), Addr: addrA,
+					Kind: Kind(rapid.IntRange(int(Tick), int(Deny)).Draw(t, "kind")), Addr: addrA,
 					Await: rapid.Bool().Draw(t, "await"), Used: rapid.Bool().Draw(t, "used"),
 					Age: time.Duration(rapid.IntRange(0, 100).Draw(t, "age")) * time.Second,
 				})
@@ -76,7 +76,7 @@ type life struct {
 // step lets something happen, or lets time pass up to the next deadline and no
 // further: the owner ticks in time.
 func (l *life) step() {
-	in := Input{Kind: Kind(rapid.IntRange(int(Tick), int(Lend)).Draw(l.t, "kind"))}
+	in := Input{Kind: Kind(rapid.IntRange(int(Tick), int(Deny)).Draw(l.t, "kind"))}
 	addrs := []lladdr.Addr{addrA, addrB}
 	switch in.Kind {
 	case Tick:

@@ -34,8 +34,8 @@ const (
 	// Verify is usable like Reachable, but max_age is near: it is validated
 	// again if it is in use.
 	Verify
-	// Down has left maxtries requests unanswered. Demand is an error now, and
-	// still makes a request a second at the most.
+	// Down has left maxtries requests unanswered, or may not be asked for. Demand is
+	// an error now, and still makes a request a second at the most.
 	Down
 	// Permanent was set by an administrator; nothing on the wire changes it.
 	Permanent

@@ -28,7 +28,7 @@ cite them), RFC 826, or "isat" where the rule is our own.
 | incomplete | no link-layer address yet; one request a second while there is demand |
 | reachable | validated less than max_age ago |
 | verify | usable, but max_age is near: asked for again if it is in use |
-| down | maxtries requests had no answer; demand is an error, and still makes a request a second |
+| down | maxtries requests had no answer, or nobody may ask; demand is an error, and still makes a request a second |
 | permanent | set by the administrator; nothing on the wire changes it |
 
 | state | cause | next | actions | source |

@@ -35,11 +35,13 @@ const (
 	Pinned
 	// Lent: the administrator set the entry for max_age ("temp").
 	Lent
+	// Denied: somebody wants the address, and ARP may not ask for it.
+	Denied
 	numCauses
 )
 
 var causeNames = [numCauses]string{
-	"demanded", "answered", "moved", "used", "unanswered", "exhausted", "idled", "aged", "lapsed", "pinned", "lent",
+	"demanded", "answered", "moved", "used", "unanswered", "exhausted", "idled", "aged", "lapsed", "pinned", "lent", "denied",
 }
 
 // String returns the name of c.
@@ -132,6 +134,10 @@ var transitions = [...]Transition{
 
 	{Permanent, Demanded, Permanent, []Action{Bind}, 0, "isat: the IP side lost the binding, tell it again"},
 	{Permanent, Moved, Permanent, []Action{Report}, event.PermanentModify, "3.3 step 10"},
+
+	{None, Denied, Down, []Action{Fail, Report}, event.Added, "2.2 step 5: NOARP and STATICARP"},
+	{Incomplete, Denied, Down, []Action{Fail, Report}, event.Unanswered, "2.2 step 5: NOARP and STATICARP"},
+	{Down, Denied, Down, []Action{Fail}, 0, "2.2 step 5: NOARP and STATICARP"},
 
 	{Incomplete, Pinned, Permanent, []Action{Bind, Release, Report}, event.Changed, "6.3"},
 	{Down, Pinned, Permanent, []Action{Bind, Release, Report}, event.Changed, "6.3"},

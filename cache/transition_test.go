@@ -106,6 +106,10 @@ var rows = []struct {
 	{Incomplete, Pinned, pin, Permanent, "bind release report:changed"},
 	{Incomplete, Lent, lend, Reachable, "bind release report:changed"},
 
+	{None, Denied, deny, Down, "fail report:added"},
+	{Incomplete, Denied, deny, Down, "fail report:unanswered"},
+	{Down, Denied, deny, Down, "fail"},
+
 	{Down, Demanded, demand, Down, "request"},
 	{Down, Unanswered, func(b *bench) { b.limits.MaxTries = 10; await(b); b.tick(time.Second) }, Down, "request"},
 	{Down, Exhausted, func(b *bench) { await(b); b.tick(time.Second) }, Down, "fail"},
@@ -141,6 +145,7 @@ func demand(b *bench) { b.give(Input{Kind: Demand}) }
 func await(b *bench)  { b.give(Input{Kind: Demand, Await: true}) }
 func use(b *bench)    { b.give(Input{Kind: Use}) }
 func pin(b *bench)    { b.give(Input{Kind: Pin, Addr: addrB}) }
+func deny(b *bench)   { b.give(Input{Kind: Deny}) }
 func lend(b *bench)   { b.give(Input{Kind: Lend, Addr: addrB}) }
 func answer(a lladdr.Addr) func(*bench) {
 	return func(b *bench) { b.give(Input{Kind: Answer, Addr: a}) }

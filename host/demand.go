@@ -2,6 +2,7 @@ package host
 
 import (
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/isat-project/isat/cache"
@@ -19,8 +20,9 @@ type Miss struct {
 }
 
 // Demand asks for addresses on behalf of the IP side, which holds the packets
-// itself. Demand lasts until [Neighbours] is told an answer or an error. The
-// bindings of these addresses are told from then on.
+// itself. Demand lasts until [Neighbours] is told an answer or an error, which is
+// at once where the interface may not ask. The bindings of these addresses are told
+// from then on.
 func (i *Interface) Demand(misses []Miss) {
 	h := i.host
 	h.mu.Lock()
@@ -59,8 +61,20 @@ func (h *Host) demand(now time.Time, ifc *Interface, m Miss) {
 		return
 	}
 	h.record(event.Event{Type: event.Missed, Interface: ifc.name, IP: m.IP})
+	if ifc.mode != On && !e.State().Usable() {
+		h.deny(now, e)
+		return
+	}
 	h.handle(now, e, cache.Input{Kind: cache.Demand, Await: true})
 	h.touch(e.key())
+}
+
+// deny ends the demand for an address that ARP may not ask for: who waits gets
+// EINVAL (facts/freebsd-arp.md 2.2 step 5), and the IP side an error now and not
+// after maxtries seconds.
+func (h *Host) deny(now time.Time, e *entry) {
+	e.answer(answer{err: syscall.EINVAL})
+	h.handle(now, e, cache.Input{Kind: cache.Deny})
 }
 
 // markUsed notes that the entry is in use, as a lookup does.

@@ -247,12 +247,23 @@ func (i *Interface) Mode() Mode {
 	return i.mode
 }
 
-// SetMode changes how much ARP the interface does.
+// SetMode changes how much ARP the interface does. Whoever waits for an answer that
+// may not be asked for any more gets an error.
 func (i *Interface) SetMode(m Mode) {
-	i.host.mu.Lock()
-	defer i.host.unlock()
+	h := i.host
+	h.mu.Lock()
+	defer h.unlock()
 	i.mode = m
-	i.host.publishOutlets()
+	h.publishOutlets()
+	if m == On {
+		return
+	}
+	now := time.Now()
+	for _, e := range i.dynamic {
+		if e.State() == cache.Incomplete || e.Waited() && !e.State().Usable() {
+			h.deny(now, e)
+		}
+	}
 }
 
 // SetReply changes what the interface answers for.

@@ -1,9 +1,11 @@
 package host_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,6 +133,55 @@ func TestDemandDown(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		k.expect(t, "after wait", "192.0.2.9 gone")
 	})
+}
+
+// TestDemandDenied: where ARP may not ask the IP side has its error at once, for
+// each demand, and the entry goes after wait.
+func TestDemandDenied(t *testing.T) {
+	for _, mode := range []host.Mode{host.Static, host.Off} {
+		t.Run(mode.String(), func(t *testing.T) {
+			onLAN(t, func(l *lan) {
+				n, k := l.taken()
+				n.miss("192.0.2.8")
+				wait := n.waiting(l.t.Context(), "192.0.2.7")
+				n.must(t, admin("192.0.2.10", macThird))
+				time.Sleep(1500 * time.Millisecond)
+				k.take()
+				l.forget()
+				n.ifc.SetMode(mode)
+				k.expect(t, "asking is forbidden", "192.0.2.8 failed")
+				if err := <-wait; !errors.Is(err, syscall.EINVAL) {
+					t.Errorf("whoever waits gets %v, want EINVAL", err)
+				}
+				n.miss("192.0.2.9")
+				k.expect(t, "a miss", "192.0.2.9 failed")
+				time.Sleep(15 * time.Second)
+				n.miss("192.0.2.9")
+				k.expect(t, "again", "192.0.2.9 failed")
+				n.miss("192.0.2.10")
+				k.expect(t, "of what is known", "192.0.2.10 fixed "+macThird)
+				if _, err := n.Resolve(l.t.Context(), ip("192.0.2.9")); !errors.Is(err, syscall.EINVAL) {
+					t.Errorf("resolving: %v", err)
+				}
+				if err := n.Output(packet(ip("192.0.2.9"), 1)); !errors.Is(err, syscall.EINVAL) {
+					t.Errorf("sending: %v", err)
+				}
+				time.Sleep(5 * time.Second)
+				k.expect(t, "wait after the last demand of one", "192.0.2.8 gone")
+				time.Sleep(15 * time.Second)
+				k.expect(t, "and of the other", "192.0.2.9 gone")
+				if sent := l.from(n); len(sent) != 0 {
+					t.Errorf("%d frames sent", len(sent))
+				}
+				n.ifc.SetMode(host.On)
+				n.miss("192.0.2.9")
+				k.expect(t, "asking is allowed", "192.0.2.9 pending")
+				if got := len(l.requests(ip("192.0.2.9"))); got != 1 {
+					t.Errorf("%d requests, want 1", got)
+				}
+			})
+		})
+	}
 }
 
 // TestWatched: the IP side reports use, or does not.
