@@ -97,7 +97,8 @@ func (t *arpTool) entry(ctx context.Context, words []string) (api.SetEntry, erro
 	if e.Pub, e.Action, e.Temp, err = arpWords(words[2:]); err != nil {
 		return e, err
 	}
-	switch mac, err := lladdr.Parse(words[1]); {
+	// What link_ntoa(3) prints has dots; see linkText.
+	switch mac, err := lladdr.Parse(strings.ReplaceAll(words[1], ".", ":")); {
 	case err == nil:
 		e.MAC = api.MAC(mac.String())
 	case words[1] == "auto" && e.Pub != api.PublishNo:

@@ -58,7 +58,7 @@ func (t *arpTool) print(ctx context.Context, entries []api.Entry) error {
 // arpLine returns the line of arp(8) for an entry of the host with the name.
 func arpLine(name string, e api.Entry) string {
 	var b strings.Builder
-	mac := string(e.MAC)
+	mac := linkText(e)
 	if mac == "" {
 		mac = "(incomplete)"
 	}
@@ -84,6 +84,22 @@ func arpLine(name string, e api.Entry) string {
 		b.WriteString(" rt=" + e.RT)
 	}
 	return b.String()
+}
+
+// linkText returns the link-layer address of e as arp(8) prints it: of Ethernet by
+// ether_ntoa(3), of other media by link_ntoa(3), with dots and without leading
+// zeros.
+func linkText(e api.Entry) string {
+	if e.Type == "ethernet" {
+		return string(e.MAC)
+	}
+	parts := strings.Split(string(e.MAC), ":")
+	for i, p := range parts {
+		if len(p) == 2 && p[0] == '0' {
+			parts[i] = p[1:]
+		}
+	}
+	return strings.Join(parts, ".")
 }
 
 // typeLabel returns the medium in brackets of a line; ARCnet has none.
@@ -117,7 +133,7 @@ func newArpJSON(name string, e api.Entry) arpJSON {
 	return arpJSON{
 		Hostname:   name,
 		IPAddress:  e.IP.String(),
-		MACAddress: string(e.MAC),
+		MACAddress: linkText(e),
 		Incomplete: e.MAC == "",
 		Interface:  e.Interface,
 		Permanent:  e.Permanent,

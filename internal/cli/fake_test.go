@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/isat-project/isat/api"
+	"github.com/isat-project/isat/lladdr"
 )
 
 // fakeDaemon answers as the daemon does, from tables in memory.
@@ -30,6 +31,7 @@ func newFakeDaemon() *http.Server {
 		"DELETE /v1/arp/{ip}":                d.delete,
 		"POST /v1/resolve":                   d.resolve,
 		"POST /v1/announce":                  d.announce,
+		"GET /v1/explain":                    fakeExplain,
 		"GET /v1/sysctl":                     d.listSysctls,
 		"GET /v1/sysctl/{name}":              d.sysctl,
 		"PUT /v1/sysctl/{name}":              d.setSysctl,
@@ -78,10 +80,11 @@ func fakeEntries() []api.Entry {
 		at("192.0.2.7", "", "eth0", "ethernet", api.Entry{State: api.StateIncomplete}),
 		at("192.0.2.9", "02:00:00:00:00:09", "eth0", "ethernet", api.Entry{Permanent: true, Published: true}),
 		at("192.0.2.10", "02:00:00:00:00:0a", "eth0", "ethernet", api.Entry{Permanent: true, Published: true, PublishOnly: true}),
+		at("192.0.2.9", "02:00:00:00:00:19", "eth0", "ethernet", api.Entry{Permanent: true, Published: true, PublishOnly: true}),
 		at("192.0.2.11", "02:00:00:00:00:0b", "eth0", "ethernet", api.Entry{}),
 		at("198.51.100.2", "02:00:00:00:00:0c", "tr0", "token-ring", api.Entry{RT: "610:123:450", ExpiresIn: api.Seconds(7 * time.Second)}),
 		at("203.0.113.2", "1f", "arc0", "arcnet", api.Entry{ExpiresIn: api.Seconds(8 * time.Second)}),
-		at("203.0.113.3", "20", "arc0", "arcnet", api.Entry{ExpiresIn: api.Seconds(8 * time.Second)}),
+		at("203.0.113.3", "05", "arc0", "arcnet", api.Entry{ExpiresIn: api.Seconds(8 * time.Second)}),
 	}
 }
 
@@ -110,22 +113,35 @@ func (d *fakeDaemon) put(r *http.Request) (any, error) {
 	if err := json.NewDecoder(r.Body).Decode(&set); err != nil {
 		return nil, fail(syscall.EINVAL, "%v", err)
 	}
-	switch {
-	case set.Pub != api.PublishNo || set.Action != api.ActionNone:
-		return nil, fail(syscall.EOPNOTSUPP, "setting the entry of %v: this version of isat does not publish entries: operation not supported", set.IP)
-	case len(set.MAC) != len("02:00:00:00:00:01"):
-		return nil, fail(syscall.EINVAL, "setting the entry of %v: link-layer address %q has 5 bytes, eth0 has 6: invalid argument", set.IP, set.MAC)
-	case !netip.MustParsePrefix("192.0.2.0/24").Contains(set.IP):
+	n := slices.IndexFunc(fakeNetworks, func(n fakeNetwork) bool { return n.prefix.Contains(set.IP) })
+	mac, _ := lladdr.Parse(string(set.MAC))
+	if set.IP.String() == "255.255.255.255" {
+		return nil, fail(syscall.EINVAL, "setting the entry of %v: not the address of a neighbour: invalid argument", set.IP)
+	}
+	if n < 0 {
 		return nil, fail(syscall.ENETUNREACH, "setting the entry of %v: in no network of this host; name the interface: network is unreachable", set.IP)
 	}
-	if set.Interface == "" {
-		set.Interface = "eth0"
+	on := fakeNetworks[n]
+	switch {
+	case set.MAC == api.EtherAuto:
+		set.MAC = on.own
+	case mac.Len() != len(on.own+":")/3:
+		return nil, fail(syscall.EINVAL, "setting the entry of %v: link-layer address %q has %d bytes, %s has %d: invalid argument",
+			set.IP, set.MAC, mac.Len(), on.ifname, len(on.own+":")/3)
+	case mac.IsZero() || mac.IsBroadcast():
+		return nil, fail(syscall.EINVAL, "setting the entry of %v: link-layer address %v is not that of one host: invalid argument", set.IP, mac)
 	}
-	e := api.Entry{IP: set.IP, MAC: set.MAC, Interface: set.Interface, Type: "ethernet", Permanent: !set.Temp}
+	if set.Interface == "" {
+		set.Interface = on.ifname
+	}
+	e := api.Entry{IP: set.IP, MAC: set.MAC, Interface: set.Interface, Type: on.medium, Permanent: !set.Temp,
+		Published: set.Pub != api.PublishNo, PublishOnly: set.Pub == api.PublishOnly, Action: set.Action}
 	if set.Temp {
 		e.ExpiresIn = api.Seconds(1200 * time.Second)
 	}
-	i := slices.IndexFunc(d.entries, func(old api.Entry) bool { return old.IP == e.IP && old.Interface == e.Interface })
+	i := slices.IndexFunc(d.entries, func(old api.Entry) bool {
+		return old.IP == e.IP && old.Interface == e.Interface && old.PublishOnly == e.PublishOnly
+	})
 	switch {
 	case i < 0:
 		d.entries = append(d.entries, e)
@@ -135,6 +151,19 @@ func (d *fakeDaemon) put(r *http.Request) (any, error) {
 		d.entries[i] = e
 	}
 	return e, nil
+}
+
+// fakeNetwork is a network on an interface with an own link-layer address.
+type fakeNetwork struct {
+	prefix         netip.Prefix
+	ifname, medium string
+	own            api.MAC
+}
+
+var fakeNetworks = []fakeNetwork{
+	{netip.MustParsePrefix("192.0.2.0/24"), "eth0", "ethernet", "02:00:00:00:00:05"},
+	{netip.MustParsePrefix("198.51.100.0/24"), "tr0", "token-ring", "02:00:00:00:00:06"},
+	{netip.MustParsePrefix("203.0.113.0/24"), "arc0", "arcnet", "07"},
 }
 
 func (d *fakeDaemon) remove(gone func(api.Entry) bool) api.Entries {
@@ -161,8 +190,11 @@ func (d *fakeDaemon) delete(r *http.Request) (any, error) {
 		return nil, fail(syscall.EPERM, "deleting the entry of 192.0.2.5: it is an address of this host: operation not permitted")
 	}
 	deleted := d.remove(func(e api.Entry) bool {
-		return d.selects(q.Get("interface"), ip, e) && (q.Get("pub") == "" || e.PublishOnly)
+		return d.selects(q.Get("interface"), ip, e) && e.PublishOnly == (q.Get("pub") == "only")
 	})
+	if len(deleted.Entries) == 0 { // the ordinary one first, then the published-only one
+		deleted = d.remove(func(e api.Entry) bool { return d.selects(q.Get("interface"), ip, e) && e.PublishOnly })
+	}
 	if len(deleted.Entries) == 0 {
 		return nil, fail(syscall.ENXIO, "deleting the entry of %s: no entry: no such device or address", ip)
 	}
@@ -198,6 +230,26 @@ func (d *fakeDaemon) announce(r *http.Request) (any, error) {
 		}
 	}
 	return struct{}{}, nil
+}
+
+// fakeExplain answers for one interface.
+func fakeExplain(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	if q.Get("interface") != "eth0" {
+		return nil, fail(syscall.ENXIO, "explaining the request for %s on %q: no such interface: no such device or address", q.Get("target"), q.Get("interface"))
+	}
+	e := api.Explanation{
+		Interface: "eth0", Target: netip.MustParseAddr(q.Get("target")), Sender: netip.MustParseAddr(q.Get("sender")), SenderMAC: api.MAC(q.Get("mac")),
+		Verdict: "answer", Step: "prefix rule", Reason: "prefix_answer", MAC: "02:00:00:00:00:05", Prefix: netip.MustParsePrefix("198.51.100.0/24"),
+		Findings: []api.Finding{{Step: "prefix rule", Reason: "prefix_answer", Text: "198.51.100.0/24 on eth0 has 198.51.100.9"}},
+	}
+	who := ""
+	if e.SenderMAC != "" {
+		who = ", " + string(e.SenderMAC)
+	}
+	e.Text = fmt.Sprintf("eth0: who has %v? Tell %v%s\n  prefix rule:     %s\nAnswered with %s, by the rule \"prefix rule\".\n",
+		e.Target, e.Sender, who, e.Findings[0].Text, e.MAC)
+	return e, nil
 }
 
 func fakeSysctls() []api.SysctlNode {

@@ -88,6 +88,8 @@ func (fakeResolver) LookupAddr(ctx context.Context, addr string) ([]string, erro
 	switch addr {
 	case "192.0.2.1":
 		return []string{"gateway.example.", "other.example."}, nil
+	case "203.0.113.3":
+		return []string{"late.example."}, nil
 	case "198.51.100.2":
 		return nil, &net.DNSError{Err: "server misbehaving", IsTemporary: true}
 	case "203.0.113.2":

@@ -99,7 +99,8 @@ addresses = ["%s/24"]
 			if e, ok := da.Entry("isat0", peerIP); !ok || string(e.MAC) != tt.macs[1] {
 				t.Errorf("the entry is %+v, %v", e, ok)
 			}
-			if out := da.Tool("arp", "-an").Stdout; !strings.Contains(out, fmt.Sprintf("? (%s) at %s on isat0 expires in", peerIP, tt.macs[1])) {
+			shown := strings.NewReplacer(":0", ".", ":", ".").Replace(":" + tt.macs[1])[1:] // link_ntoa(3)
+			if out := da.Tool("arp", "-an").Stdout; !strings.Contains(out, fmt.Sprintf("? (%s) at %s on isat0 expires in", peerIP, shown)) {
 				t.Errorf("isat arp -an says\n%s", out)
 			}
 		})
