@@ -76,7 +76,7 @@ func (n *proxyHost) route(t *testing.T, r host.Route) {
 	}
 }
 
-// publish sets a published entry.
+// publish sets an entry by the administrator.
 func (n *proxyHost) publish(t *testing.T, c host.Change) {
 	t.Helper()
 	c.Origin = host.Administrator
@@ -147,6 +147,17 @@ func heard(mac, sender string) func(*testing.T, *proxyHost) {
 	return func(_ *testing.T, n *proxyHost) { n.speak(mac, sender) }
 }
 
+// administered sets an entry by the administrator, "" for the address is auto.
+func administered(ifname, address, mac string, kind host.Publish) func(*testing.T, *proxyHost) {
+	return func(t *testing.T, n *proxyHost) {
+		c := host.Change{Interface: ifname, IP: ip(address), Publish: kind}
+		if mac != "" {
+			c.MAC = lladdr.MustParse(mac)
+		}
+		n.publish(t, c)
+	}
+}
+
 var proxyCases = []proxyCase{
 	{"own address", rules, "192.0.2.1", "192.0.2.9", macHost, proxy.OwnAnswer},
 	{"own address of another interface", rules, "198.51.100.1", "192.0.2.9", macHost, proxy.OwnAnswer},
@@ -175,6 +186,23 @@ var proxyCases = []proxyCase{
 	{"link-local target", func(t *testing.T, n *proxyHost) {
 		n.rule(t, proxy.Rule{Prefix: prefix("169.254.0.0/16"), Interface: "e0"})
 	}, "169.254.7.7", "192.0.2.9", macHost, proxy.PrefixAnswer},
+
+	{"published", administered("e0", "192.0.2.50", macRule, host.Published), "192.0.2.50", "192.0.2.9", macRule, proxy.PublishedAnswer},
+	{"published, auto", administered("e0", "192.0.2.50", "", host.Published), "192.0.2.50", "192.0.2.9", macHost, proxy.PublishedAnswer},
+	{"published only", administered("e0", "192.0.2.50", macRule, host.PublishedOnly), "192.0.2.50", "192.0.2.9", macRule, proxy.PublishedAnswer},
+	{"published only, auto", administered("e0", "192.0.2.50", "", host.PublishedOnly), "192.0.2.50", "192.0.2.9", macHost, proxy.PublishedAnswer},
+	{"an entry that is not published", administered("e0", "192.0.2.50", macRule, host.Unpublished), "192.0.2.50", "192.0.2.9", "", proxy.AllOff},
+	{"published, probe", administered("e0", "192.0.2.50", "", host.Published), "192.0.2.50", "0.0.0.0", macHost, proxy.PublishedAnswer},
+	{"published, probe of the last that was heard", and(administered("e0", "192.0.2.50", "", host.Published), heard(macPeer, "192.0.2.50")), "192.0.2.50", "0.0.0.0", "", proxy.PublishedOwner},
+	{"published only, probe of the last that was heard", and(heard(macPeer, "192.0.2.50"), administered("e0", "192.0.2.50", "", host.PublishedOnly)), "192.0.2.50", "0.0.0.0", "", proxy.PublishedOwner},
+	{"published only, another was heard since", and(heard(macPeer, "192.0.2.50"), heard(macOwner, "192.0.2.50"), administered("e0", "192.0.2.50", "", host.PublishedOnly)), "192.0.2.50", "0.0.0.0", macHost, proxy.PublishedAnswer},
+	{"published, its own address asks", administered("e0", "192.0.2.50", macPeer, host.Published), "192.0.2.50", "192.0.2.9", "", proxy.PublishedOwner},
+	{"published on the other interface", administered("e1", "198.51.100.50", macRule, host.PublishedOnly), "198.51.100.50", "192.0.2.9", "", proxy.AllOff},
+	{"published on the other interface, proxyall", and(proxyall, administered("e1", "198.51.100.50", macRule, host.PublishedOnly)), "198.51.100.50", "192.0.2.9", "", proxy.AllElsewhere},
+	{"published on the other interface, a rule here", and(rules, administered("e1", "198.51.100.50", macRule, host.PublishedOnly)), "198.51.100.50", "192.0.2.9", macHost, proxy.PrefixAnswer},
+	{"proxyall, a reject entry", and(proxyall, func(t *testing.T, n *proxyHost) {
+		n.publish(t, host.Change{Interface: "e1", IP: ip("198.51.100.9"), MAC: lladdr.MustParse(macOwner), Action: host.Reject})
+	}), "198.51.100.9", "192.0.2.9", "", proxy.AllNoRoute},
 
 	{"proxyall", proxyall, "198.51.100.9", "192.0.2.9", macHost, proxy.AllAnswer},
 	{"proxyall, behind a gateway", and(proxyall, func(t *testing.T, n *proxyHost) {

@@ -36,10 +36,14 @@ func (h *Host) leavesBy(ip netip.Addr) string {
 	if !ok || hop.Network == nil {
 		return "" // no route, or one that rejects or discards
 	}
-	if ifc := h.byIndex(hop.Network.Interface); ifc != nil {
-		return ifc.name
+	ifc := h.byIndex(hop.Network.Interface)
+	if ifc == nil {
+		return ""
 	}
-	return ""
+	if e := h.find(ifc, hop.Addr); e != nil && e.action != Forward {
+		return "" // an entry that does
+	}
+	return ifc.name
 }
 
 // InvalidateRoutes tells the host that a route, a routing rule, an interface or
