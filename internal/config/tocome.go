@@ -34,7 +34,7 @@ func interfaceToCome(i Interface) []toCome {
 
 // nodesToCome are the switches of the MIB that nothing acts on yet.
 var nodesToCome = []string{
-	"net.link.ether.inet.proxyall", "net.link.ether.inet.proxy_probes", "net.link.ether.inet.unarp",
+	"net.link.ether.inet.unarp",
 }
 
 // CheckNode returns why a value that the MIB takes does nothing here, with
