@@ -13,7 +13,7 @@ const RequestInterval = time.Second
 
 // Limits are the tunables of entries. The entries of an interface share one;
 // its owner may change it between calls and then asks each entry for its
-// deadline again: the new values hold for running entries too.
+// deadline again, and to [Entry.Trim]: the new values hold for running entries too.
 type Limits struct {
 	MaxAge   time.Duration // how long a validated entry lives (net.link.ether.inet.max_age)
 	MaxTries int           // requests before the neighbour is down (maxtries)

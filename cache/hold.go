@@ -7,6 +7,12 @@ import "slices"
 // facts/freebsd-arp.md 2.4: the oldest is dropped).
 func (e *Entry) enqueue(packet []byte) (dropped [][]byte) {
 	e.hold = append(e.hold, packet)
+	return e.Trim()
+}
+
+// Trim gives up the oldest packets beyond MaxHold, after that has become less, and
+// returns them.
+func (e *Entry) Trim() (dropped [][]byte) {
 	if n := len(e.hold) - e.limits.MaxHold; n > 0 {
 		dropped = append(dropped, e.hold[:n]...)
 		e.hold = slices.Delete(e.hold, 0, n)

@@ -18,7 +18,7 @@ import (
 type announcement struct {
 	ifc   *Interface
 	ip    netip.Addr
-	left  int
+	done  int
 	gap   time.Duration // before the next one
 	timer deadline.Timer[timed]
 }
@@ -29,9 +29,12 @@ const firstGap = time.Second
 
 // fire implements [timed].
 func (a *announcement) fire(h *Host, now time.Time) {
-	h.announce(a.ifc, a.ip)
-	a.left--
-	if a.left <= 0 {
+	count := a.ifc.settings.GarpRexmitCount // it may be another than at the start
+	if a.done < count {
+		h.announce(a.ifc, a.ip)
+		a.done++
+	}
+	if a.done >= count {
 		delete(a.ifc.announcements, a.ip)
 		return
 	}
@@ -45,7 +48,7 @@ func (h *Host) announceNew(now time.Time, ifc *Interface, ip netip.Addr) {
 	h.announce(ifc, ip)
 	h.unannounce(ifc, ip)
 	if ifc.settings.GarpRexmitCount > 0 {
-		a := &announcement{ifc: ifc, ip: ip, left: ifc.settings.GarpRexmitCount, gap: firstGap}
+		a := &announcement{ifc: ifc, ip: ip, gap: firstGap}
 		a.timer.Value = a
 		ifc.announcements[ip] = a
 		h.timers.Set(&a.timer, now.Add(a.gap))

@@ -209,7 +209,10 @@ func (h *Host) readSettings(ifc *Interface) {
 	ifc.settings = s
 	ifc.limits = cache.Limits{MaxAge: s.MaxAge, MaxTries: s.MaxTries, Wait: s.Wait, MaxHold: s.MaxHold, UseDelay: ifc.useDelay}
 	for e := range ifc.entries() {
+		ifc.stats.Dropped += uint64(len(e.Trim()))
 		h.timers.Set(&e.timer, e.Deadline())
+	}
+	for len(ifc.dynamic) > s.MaxEntries && h.evict(ifc) {
 	}
 	for _, p := range ifc.published {
 		h.timers.Set(&p.timer, p.expires())
