@@ -73,12 +73,27 @@ func (d *Daemon) SetEntry(_ context.Context, e api.SetEntry) (api.Entry, bool, e
 		return api.Entry{}, false, err
 	}
 	d.takeover.Administered()
-	for _, now := range d.entries(e.Interface, e.IP) {
-		if (!c.MAC.IsValid() || now.MAC == api.MAC(c.MAC.String())) && now.PublishOnly == (e.Pub == api.PublishOnly) {
-			return now, created, nil
-		}
+	if now, ok := madeBy(c, d.entries(e.Interface, e.IP)); ok {
+		return now, created, nil
 	}
 	return api.Entry{}, false, fmt.Errorf("setting the entry of %v: it was changed at once by somebody else: %w", e.IP, syscall.EAGAIN)
+}
+
+// madeBy returns the entry of an address that a change has made.
+func madeBy(c host.Change, all []api.Entry) (api.Entry, bool) {
+	find := func(only bool) int {
+		return slices.IndexFunc(all, func(e api.Entry) bool {
+			return e.PublishOnly == only && (!c.MAC.IsValid() || e.MAC == api.MAC(c.MAC.String()))
+		})
+	}
+	i := find(c.Publish == host.PublishedOnly)
+	if i < 0 && c.Publish == host.Published {
+		i = find(true) // what it becomes where a host route leads elsewhere, see host.Host.Set
+	}
+	if i < 0 {
+		return api.Entry{}, false
+	}
+	return all[i], true
 }
 
 // change returns what the administrator sets as the host takes it.
