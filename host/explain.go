@@ -48,7 +48,7 @@ func (h *Host) Explain(ctx context.Context, r proxy.Request) (Explanation, error
 	if err == nil && e.Decision.Verdict == proxy.Wait {
 		var routes proxy.Routes
 		asked := e.Decision.Request
-		routes, err = h.router.Route(ctx, proxy.Question{Interface: asked.Interface, Target: asked.TargetIP, Sender: asked.SenderIP})
+		routes, err = h.askRoutes(ctx, proxy.Question{Interface: asked.Interface, Target: asked.TargetIP, Sender: asked.SenderIP})
 		if err == nil {
 			e, err = h.explain(r, routes)
 		}

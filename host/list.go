@@ -20,6 +20,7 @@ type Entry struct {
 	IP        netip.Addr
 	MAC       lladdr.Addr      // the zero Addr if it is not known
 	Route     link.SourceRoute // the way there over the bridges of a Token Ring
+	Auto      bool             // MAC is that of the interface, which a published entry follows
 	State     cache.State
 	Expires   time.Time // zero for a permanent one
 	Tries     int       // requests since the last answer
@@ -90,7 +91,7 @@ func (e *entry) snapshot() Entry {
 	clone, _ := e.network.Clones().Get(route.Key(e.ip))
 	return Entry{
 		Interface: e.ifc.name, Index: e.ifc.index, Type: e.ifc.framing.HardwareType().String(),
-		IP: e.ip, MAC: e.Addr(), Route: e.sourceRoute(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(), Flags: clone.Flags,
+		IP: e.ip, MAC: e.Addr(), Auto: e.auto, Route: e.sourceRoute(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(), Flags: clone.Flags,
 		Origin: e.origin, Publish: e.publish, Action: e.action, Told: e.installed,
 	}
 }

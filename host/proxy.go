@@ -19,7 +19,9 @@ type Router interface {
 	// sender of a request leave. That there is no route is no error; an error says
 	// that the question could not be asked, and the request stays without an
 	// answer. Route is called without a lock, may be called by several goroutines,
-	// must not call the host, and returns when ctx is done.
+	// must not call the host, and returns when ctx is done. An error that wraps
+	// ENXIO says that it does not route for the interface: the host's own table
+	// decides.
 	Route(ctx context.Context, q proxy.Question) (proxy.Routes, error)
 }
 

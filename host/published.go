@@ -90,7 +90,7 @@ func (p *publication) snapshot() Entry {
 	}
 	return Entry{
 		Interface: p.ifc.name, Index: p.ifc.index, Type: p.ifc.framing.HardwareType().String(),
-		IP: p.ip, MAC: p.addr(), State: state, Expires: p.expires(), Flags: p.flags(),
+		IP: p.ip, MAC: p.addr(), Auto: !p.mac.IsValid(), State: state, Expires: p.expires(), Flags: p.flags(),
 		Origin: p.origin, Publish: PublishedOnly, Action: p.action,
 	}
 }

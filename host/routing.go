@@ -2,8 +2,10 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/isat-project/isat/event"
@@ -84,11 +86,24 @@ func (h *Host) runRouter(ctx context.Context) {
 	}
 }
 
+// askRoutes returns what the Router says to a question, or the host's own table for
+// an interface that is not the Router's.
+func (h *Host) askRoutes(ctx context.Context, q proxy.Question) (proxy.Routes, error) {
+	routes, err := h.router.Route(ctx, q)
+	if errors.Is(err, syscall.ENXIO) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		routes, _ = (*ownRoutes)(h).Routes(time.Now(), proxy.Request{TargetIP: q.Target, SenderIP: q.Sender})
+		err = nil
+	}
+	return routes, err
+}
+
 // askRouter asks one question and answers the request that waits for it. Once ctx
 // is done no question is answered.
 func (h *Host) askRouter(ctx context.Context, q proxy.Question) {
 	asking, cancel := context.WithTimeout(ctx, routePatience)
-	routes, err := h.router.Route(asking, q)
+	routes, err := h.askRoutes(asking, q)
 	cancel()
 	h.mu.Lock()
 	defer h.unlock()
