@@ -68,8 +68,15 @@ func (d *Daemon) SetEntry(_ context.Context, e api.SetEntry) (api.Entry, bool, e
 	if err != nil {
 		return api.Entry{}, false, fmt.Errorf("setting the entry of %v: %w: %w", e.IP, err, syscall.EINVAL)
 	}
+	undo := func() {}
+	if c.Publish != host.PublishedOnly { // which carries no traffic
+		if undo, err = d.takeover.Reject(c.Interface, c.IP, c.Action); err != nil {
+			return api.Entry{}, false, fmt.Errorf("setting the entry of %v: %w", e.IP, err)
+		}
+	}
 	created, err := d.host.Set(c)
 	if err != nil {
+		undo()
 		return api.Entry{}, false, err
 	}
 	d.takeover.Administered()

@@ -17,7 +17,7 @@ import (
 type Entry struct {
 	Interface   string      `json:"interface"`
 	IP          netip.Addr  `json:"ip"`
-	MAC         lladdr.Addr `json:"mac"` // none with an Action
+	MAC         lladdr.Addr `json:"mac"` // none: that of the interface, of a published entry
 	Published   bool        `json:"published,omitzero"`
 	PublishOnly bool        `json:"publish_only,omitzero"`
 	Action      string      `json:"action,omitzero"`  // "", "reject" or "blackhole"

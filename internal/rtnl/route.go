@@ -25,6 +25,15 @@ const (
 	RouteThrow       RouteType = unix.RTN_THROW
 )
 
+// String returns the word of ip-route(8).
+func (t RouteType) String() string {
+	names := [...]string{"unspec", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw", "nat"}
+	if int(t) < len(names) {
+		return names[t]
+	}
+	return fmt.Sprintf("route type %d", uint8(t))
+}
+
 // NextHopFlags are the RTNH_F_* flags of a next hop, linux/rtnetlink.h.
 type NextHopFlags uint8
 
@@ -157,18 +166,22 @@ func (a *attrs) gateway() netip.Addr {
 }
 
 // Routes returns the IPv4 routes of a table, of all tables if it is 0.
-func (c *Conn) Routes(table uint32) ([]Route, error) {
+func (c *Conn) Routes(table uint32) ([]Route, error) { return c.RoutesBy(table, 0) }
+
+// RoutesBy returns the IPv4 routes of a table that were made by protocol; 0 is all
+// of both. It is the kernel that leaves the others out.
+func (c *Conn) RoutesBy(table uint32, protocol uint8) ([]Route, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := c.begin(unix.RTM_GETROUTE, 0)
-	m.rtmsg(rtmsg{})
+	m.rtmsg(rtmsg{protocol: protocol})
 	if table != 0 {
 		m.uint32(unix.RTA_TABLE, table)
 	}
 	var routes []Route
 	err := c.dump(unix.RTM_NEWROUTE, func() { routes = nil }, func(payload []byte) {
 		var r Route
-		if parseRoute(payload, &r) && (table == 0 || r.Table == table) {
+		if parseRoute(payload, &r) && (table == 0 || r.Table == table) && (protocol == 0 || r.Protocol == protocol) {
 			routes = append(routes, r)
 		}
 	})

@@ -36,7 +36,7 @@ func (m *Manager) runChanges(ctx context.Context) error {
 // once, however many changed.
 func (m *Manager) follow(batch []rtnl.Change) {
 	var addressed []int // interfaces whose addresses changed
-	machine := false
+	machine, settings := false, false
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range batch {
@@ -52,7 +52,9 @@ func (m *Manager) follow(batch []rtnl.Change) {
 			}
 			machine = true
 		case rtnl.RouteChange:
-			machine = machine || c.Route.Type == rtnl.RouteLocal
+			machine = true
+		case rtnl.ConfChange:
+			settings = true
 		}
 	}
 	for _, index := range addressed {
@@ -60,7 +62,9 @@ func (m *Manager) follow(batch []rtnl.Change) {
 			m.log.Error("reading addresses", "error", err)
 		}
 	}
-	if machine {
+	if settings {
+		m.reread() // the machine, too
+	} else if machine {
 		if err := m.readMachine(); err != nil {
 			m.log.Error("reading the machine's addresses", "error", err)
 		}
@@ -223,7 +227,13 @@ func (m *Manager) vanished(t *taken) {
 	if err := t.ifc.Detach(); err != nil {
 		m.log.Debug("closing the port of an interface that vanished", "interface", name, "error", err)
 	}
+	m.updating.Lock()
 	m.put(t.index, nil)
+	err := m.unreject(t.index)
+	m.updating.Unlock()
+	if err != nil {
+		m.log.Error("deleting the routes of an interface that vanished", "interface", name, "error", err)
+	}
 	if !t.spec.Observe {
 		if err := m.unguard(name); err != nil {
 			m.log.Error("taking an interface that vanished out of the guard", "interface", name, "error", err)
@@ -235,12 +245,13 @@ func (m *Manager) vanished(t *taken) {
 	m.report(event.LinkDown, name, "isat: "+name+" is gone; waiting for it to return")
 }
 
-// administered returns what an administrator has set on an interface.
+// administered returns what an administrator has set on an interface, but for the
+// kernel's proxy neighbours, which go with it.
 func (m *Manager) administered(name string) []host.Change {
 	var all []host.Change
 	for _, e := range m.host.Entries() {
-		if e.Interface == name && e.Origin == host.Administrator && !e.Own && e.MAC.IsValid() {
-			all = append(all, host.Change{Interface: name, IP: e.IP, MAC: e.MAC, Origin: host.Administrator, Temporary: !e.Expires.IsZero()})
+		if e.Interface == name && isAdministrative(e) && !(e.Publish == host.PublishedOnly && m.isForeign(e)) {
+			all = append(all, changeOf(e))
 		}
 	}
 	return all
@@ -352,12 +363,16 @@ func (m *Manager) readMachine() error {
 		return err
 	}
 	var siblings []host.Sibling
+	byIndex := make(map[int]rtnl.Link, len(links))
 	for _, l := range links {
+		byIndex[l.Index] = l
 		if l.MAC.Len() == 6 && !l.MAC.IsZero() {
 			siblings = append(siblings, host.Sibling{Name: l.Name, MAC: l.MAC, Answers: m.kernelAnswers(l, &all)})
 		}
 	}
 	m.host.SetSiblings(siblings)
+	m.links.Store(&byIndex)
+	m.host.InvalidateRoutes() // by the names and settings of these
 	m.changed()
 	return nil
 }
@@ -376,7 +391,7 @@ func (m *Manager) kernelAnswers(l rtnl.Link, all *rtnl.InetConf) bool {
 }
 
 // confInterval is how often settings are read again of which the kernel sends no
-// notification.
+// notification: all but those of [rtnl.ConfChange].
 const confInterval = 5 * time.Second
 
 // reread follows arp_ignore and its like, which change without a notification.
@@ -394,6 +409,7 @@ func (m *Manager) reread() {
 		t.mu.Lock()
 		said := t.refused
 		t.refused = err
+		t.link.IPv4 = l.IPv4
 		t.mu.Unlock()
 		if err != nil {
 			if said == nil || said.Error() != err.Error() {
@@ -401,6 +417,11 @@ func (m *Manager) reread() {
 			}
 			continue
 		}
-		t.ifc.SetReply(p.reply, p.dropGratuitous)
+		if err := m.obey(t, p); err != nil {
+			m.log.Error("following the settings of an interface", "interface", l.Name, "error", err)
+		}
+	}
+	if err := m.reassert(); err != nil {
+		m.log.Error("looking after the routes of entries", "error", err)
 	}
 }

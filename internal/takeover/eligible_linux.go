@@ -3,7 +3,6 @@ package takeover
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 	"syscall"
 
 	"github.com/isat-project/isat/arp"
@@ -45,6 +44,10 @@ func (m *Manager) eligible(spec Spec, l rtnl.Link) error {
 type policy struct {
 	reply          host.ReplyPolicy
 	dropGratuitous bool
+	// forwards says that the kernel forwards what comes in on the interface. Without
+	// that its ARP answers for no other host.
+	forwards bool
+	proxyARP bool // proxy_arp, where it has an effect
 }
 
 // honour reads what the kernel's ARP was told to do on an interface. Taking it
@@ -70,6 +73,9 @@ func (m *Manager) honour(spec Spec, l rtnl.Link) (policy, error) {
 		// arp_ignore in net/ipv4/arp.c: 4 to 7 and what is beyond 8 do nothing.
 		p.reply = host.ReplyAny
 	}
+	p.forwards = get(rtnl.ConfForwarding) != 0
+	// arp_fwd_proxy in net/ipv4/arp.c: medium_id -1 switches it off.
+	p.proxyARP = p.forwards && get(rtnl.ConfProxyARP) != 0 && get(rtnl.ConfMediumID) != -1
 	if spec.Observe {
 		return p, nil
 	}
@@ -78,24 +84,10 @@ func (m *Manager) honour(spec Spec, l rtnl.Link) (policy, error) {
 			k, what, l.Name, k, syscall.EOPNOTSUPP)
 	}
 	switch {
-	case get(rtnl.ConfProxyARP) != 0:
-		return p, refuse(rtnl.ConfProxyARP, "the kernel answers for hosts on other interfaces")
 	case get(rtnl.ConfProxyARPPVLAN) != 0:
 		return p, refuse(rtnl.ConfProxyARPPVLAN, "the kernel answers for hosts on the same interface")
 	case get(rtnl.ConfARPFilter) != 0:
 		return p, refuse(rtnl.ConfARPFilter, "the kernel answers by the route back to the sender")
-	}
-	proxies, err := m.conn.AppendProxies(nil, l.Index)
-	if err != nil {
-		return p, err
-	}
-	if len(proxies) > 0 {
-		names := make([]string, 0, len(proxies))
-		for _, n := range proxies[:min(len(proxies), 3)] {
-			names = append(names, n.IP.String())
-		}
-		return p, fmt.Errorf("the kernel answers for others on it (%d proxy entries: %s ...), which this version of isat does not do; see \"ip neigh show proxy dev %s\": %w",
-			len(proxies), strings.Join(names, ", "), l.Name, syscall.EOPNOTSUPP)
 	}
 	return p, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/record"
+	"github.com/isat-project/isat/lladdr"
 )
 
 // Administered tells the manager that entries were set or deleted by hand. They
@@ -31,8 +32,8 @@ func (m *Manager) keep() error {
 		return here
 	})
 	for _, e := range m.host.Entries() {
-		if e.Origin == host.Administrator && !e.Own && e.MAC.IsValid() && !m.isForeign(e) && !m.isStanding(e) {
-			kept = append(kept, record.Entry{Interface: e.Interface, IP: e.IP, MAC: e.MAC, Expires: e.Expires.Round(0).UTC()})
+		if isAdministrative(e) && !m.isForeign(e) && !m.isStanding(e) {
+			kept = append(kept, recordOf(e))
 		}
 	}
 	return m.entries.Save(kept)
@@ -46,14 +47,66 @@ func (m *Manager) isForeign(e host.Entry) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if e.Publish == host.PublishedOnly {
+		return t.proxies[e.IP]
+	}
 	mac, ok := t.foreign[e.IP]
 	return ok && mac == e.MAC
+}
+
+// isAdministrative reports whether somebody has set an entry by hand or in the
+// configuration.
+func isAdministrative(e host.Entry) bool {
+	return e.Origin == host.Administrator && !e.Own && e.MAC.IsValid()
+}
+
+// macOf returns the link-layer address that an entry was set with, none if that is
+// to be the interface's.
+func macOf(e host.Entry) lladdr.Addr {
+	if e.Auto {
+		return lladdr.Addr{}
+	}
+	return e.MAC
+}
+
+// changeOf returns the change that makes an entry as it is.
+func changeOf(e host.Entry) host.Change {
+	return host.Change{
+		Interface: e.Interface, IP: e.IP, MAC: macOf(e), Publish: e.Publish, Action: e.Action,
+		Origin: e.Origin, Temporary: !e.Expires.IsZero(),
+	}
+}
+
+// recordOf returns an entry as it is written down.
+func recordOf(e host.Entry) record.Entry {
+	return record.Entry{
+		Interface: e.Interface, IP: e.IP, MAC: macOf(e), Expires: e.Expires.Round(0).UTC(),
+		Published: e.Publish != host.Unpublished, PublishOnly: e.Publish == host.PublishedOnly, Action: e.Action.String(),
+	}
+}
+
+// changeOfRecord returns the change that makes an entry that was written down.
+func changeOfRecord(e record.Entry) host.Change {
+	c := host.Change{Interface: e.Interface, IP: e.IP, MAC: e.MAC, Origin: host.Administrator, Temporary: !e.Expires.IsZero()}
+	switch {
+	case e.PublishOnly:
+		c.Publish = host.PublishedOnly
+	case e.Published:
+		c.Publish = host.Published
+	}
+	for _, a := range []host.Action{host.Reject, host.Blackhole} {
+		if a.String() == e.Action {
+			c.Action = a
+		}
+	}
+	return c
 }
 
 // isStanding reports whether an entry is the configuration's. mu is held.
 func (m *Manager) isStanding(e host.Entry) bool {
 	return slices.ContainsFunc(m.standing, func(s standing) bool {
-		return s.set && s.IP == e.IP && s.MAC == e.MAC && (s.Interface == "" || s.Interface == e.Interface)
+		return s.set && s.IP == e.IP && s.MAC == macOf(e) && s.Publish == e.Publish && s.Action == e.Action &&
+			(s.Interface == "" || s.Interface == e.Interface)
 	})
 }
 
@@ -69,7 +122,7 @@ func (m *Manager) kept(name string) ([]host.Change, error) {
 		if e.Interface != name {
 			continue
 		}
-		c := host.Change{Interface: name, IP: e.IP, MAC: e.MAC, Origin: host.Administrator, Temporary: !e.Expires.IsZero()}
+		c := changeOfRecord(e)
 		if c.Temporary {
 			left := time.Until(e.Expires)
 			if left <= 0 {
@@ -104,6 +157,6 @@ func (m *Manager) readopt(name string) error {
 // isSet reports whether the host has an entry as a change would make it.
 func (m *Manager) isSet(c host.Change) bool {
 	return slices.ContainsFunc(m.host.Entry(c.IP), func(e host.Entry) bool {
-		return e.Interface == c.Interface && e.MAC == c.MAC && e.Origin == c.Origin
+		return e.Interface == c.Interface && macOf(e) == c.MAC && e.Origin == c.Origin && e.Publish == c.Publish && e.Action == c.Action
 	})
 }

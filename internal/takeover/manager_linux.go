@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // Manager takes interfaces of one network namespace over and hands them back. It
-// is the [host.Neighbours] of its host. Make it with [Open]. Its methods are safe
+// is the [host.Neighbours] and the [host.Router] of its host. Make it with [Open]. Its methods are safe
 // for concurrent use.
 type Manager struct {
 	log   *slog.Logger
@@ -44,13 +44,21 @@ type Manager struct {
 
 	conn    *rtnl.Conn // for questions and settings
 	writer  *rtnl.Conn // for neighbours: Update's alone
+	router  *rtnl.Conn // for routing decisions: Route's alone
 	misses  *rtnl.Misses
 	changes *rtnl.Changes
+	routing *rtnl.Routing
+
+	// links has the interfaces of the machine by index, as the kernel told last. It
+	// is replaced as a whole.
+	links atomic.Pointer[map[int]rtnl.Link]
 
 	// taken has the interfaces by index. It is replaced as a whole under mu.
 	taken atomic.Pointer[map[int]*taken]
 
 	updating sync.Mutex // held by Update; after mu
+	// rejections has the routes of entries with an action. Guarded by updating.
+	rejections map[rejectKey]*rejection
 
 	mu    sync.Mutex
 	guard *guard.Guard // nil until the first interface is taken over
@@ -91,8 +99,10 @@ func Open(o Options) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{log: o.Log, lock: lock, away: make(map[string][]host.Change),
-		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {}}
+		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
+		rejections: make(map[rejectKey]*rejection)}
 	m.taken.Store(&map[int]*taken{})
+	m.links.Store(&map[int]rtnl.Link{})
 	if err := m.open(o); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -115,6 +125,12 @@ func (m *Manager) open(o Options) error {
 		return err
 	}
 	if m.writer, err = rtnl.Dial(rtnl.Config{}); err != nil {
+		return err
+	}
+	if m.router, err = rtnl.Dial(rtnl.Config{}); err != nil {
+		return err
+	}
+	if m.routing, err = rtnl.DialRouting(rtnl.Config{}); err != nil {
 		return err
 	}
 	if m.misses, err = rtnl.DialMisses(rtnl.Config{ReadBuffer: o.ReceiveBuffer}); err != nil {
@@ -161,6 +177,12 @@ func (m *Manager) Close() error {
 	if m.changes != nil {
 		errs = append(errs, m.changes.Close())
 	}
+	if m.routing != nil {
+		errs = append(errs, m.routing.Close())
+	}
+	if m.router != nil {
+		errs = append(errs, m.router.Close())
+	}
 	if m.writer != nil {
 		errs = append(errs, m.writer.Close())
 	}
@@ -177,12 +199,14 @@ func (m *Manager) Run(ctx context.Context) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return m.runMisses(inner) })
 	group.Go(func() error { return m.runChanges(inner) })
+	group.Go(func() error { return m.runRouting(inner) })
 	group.Go(func() error { return m.runGuard(inner) })
 	<-inner.Done()
 	// The guard goes first, and with it what makes peers depend on us.
 	err := m.handBackAll()
 	m.misses.Close()
 	m.changes.Close()
+	m.routing.Close()
 	if runErr := group.Wait(); runErr != nil && !errors.Is(runErr, net.ErrClosed) && !errors.Is(runErr, context.Canceled) {
 		err = errors.Join(runErr, err)
 	}

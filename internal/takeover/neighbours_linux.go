@@ -21,6 +21,7 @@ func (m *Manager) Update(updates []host.Neighbour) {
 		if t == nil || t.spec.Observe {
 			continue
 		}
+		m.rejectUpdate(t, u)
 		if op, ok := t.operation(u); ok {
 			ops = append(ops, op)
 		}

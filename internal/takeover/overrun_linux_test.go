@@ -34,6 +34,7 @@ type rig struct {
 	host  *host.Host
 	index int
 	other *rtnl.Conn // somebody else who changes neighbours
+	dir   string     // the runtime directory
 }
 
 // newRig takes e0 over in a namespace of its own, which the test is in from then
@@ -44,7 +45,7 @@ func newRig(t *testing.T, buffer int) *rig {
 	t.Helper()
 	peer := testns.New(t)
 	testns.Enter(t)
-	r := &rig{t: t, index: cable(t, peer)}
+	r := &rig{t: t, index: cable(t, peer), dir: t.TempDir()}
 	var err error
 	must := func() {
 		t.Helper()
@@ -52,9 +53,9 @@ func newRig(t *testing.T, buffer int) *rig {
 			t.Fatal(err)
 		}
 	}
-	r.m, err = Open(Options{RuntimeDir: t.TempDir(), Log: slog.New(slog.DiscardHandler), ReceiveBuffer: buffer})
+	r.m, err = Open(Options{RuntimeDir: r.dir, Log: slog.New(slog.DiscardHandler), ReceiveBuffer: buffer})
 	must()
-	r.host = host.New(host.Config{Neighbours: r.m})
+	r.host = host.New(host.Config{Neighbours: r.m, Router: r.m})
 	err = r.m.Bind(r.host)
 	must()
 	ctx, cancel := context.WithCancel(context.Background())

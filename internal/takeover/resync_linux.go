@@ -111,6 +111,8 @@ func stale(known bool, o host.Neighbour, k rtnl.Neighbour) bool {
 		return k.State != rtnl.StatePermanent || k.MAC != o.MAC
 	case host.Failed:
 		return k.State.Valid()
+	case host.Refused, host.Discarded:
+		return true // its route is enough
 	}
 	return false
 }

@@ -90,6 +90,9 @@ func (s settings) Interface(index int) (string, error) {
 
 // Get implements [record.Settings].
 func (s settings) Get(r record.Record) (string, error) {
+	if r.Kind == kindRoute {
+		return routes(s).get(r)
+	}
 	p, err := param(r)
 	if err != nil {
 		return "", err
@@ -103,6 +106,9 @@ func (s settings) Get(r record.Record) (string, error) {
 
 // Set implements [record.Settings].
 func (s settings) Set(r record.Record, value string) error {
+	if r.Kind == kindRoute {
+		return routes(s).delete(r)
+	}
 	p, err := param(r)
 	if err != nil {
 		return err

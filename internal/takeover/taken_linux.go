@@ -31,6 +31,11 @@ type taken struct {
 	// foreign has the entries that others have put into the kernel, which isat
 	// does not mark as its own, with their address.
 	foreign map[netip.Addr]lladdr.Addr
+	// proxies has the kernel's proxy neighbours that the host has as published-only
+	// entries.
+	proxies map[netip.Addr]bool
+	// policy is what the kernel's ARP was told to do when it was asked last.
+	policy policy
 	// deleting counts the own deletions whose notification has not come yet: the
 	// kernel does not say whose they are.
 	deleting map[netip.Addr]int
@@ -144,7 +149,7 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 	}
 	t := &taken{
 		spec: spec, index: l.Index, port: port, link: l, since: time.Now(),
-		foreign: make(map[netip.Addr]lladdr.Addr), deleting: make(map[netip.Addr]int),
+		foreign: make(map[netip.Addr]lladdr.Addr), deleting: make(map[netip.Addr]int), proxies: make(map[netip.Addr]bool),
 	}
 	mode := spec.Mode
 	if spec.Observe {
@@ -160,6 +165,9 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 	}
 	m.put(l.Index, t)
 	if err := m.readMachine(); err != nil {
+		return errors.Join(err, m.withdraw(t))
+	}
+	if err := m.obey(t, policy); err != nil {
 		return errors.Join(err, m.withdraw(t))
 	}
 	if spec.Observe {
@@ -256,8 +264,9 @@ func (m *Manager) withdraw(t *taken) error {
 	// there when the host's entries go, and what is isat's is deleted below.
 	m.updating.Lock()
 	m.put(t.index, nil)
+	rejectErr := m.unreject(t.index)
 	m.updating.Unlock()
-	err := t.ifc.Detach()
+	err := errors.Join(rejectErr, t.ifc.Detach())
 	if !t.spec.Observe {
 		err = errors.Join(err, m.deleteOwn(t.index), m.restore(t.index))
 	}

@@ -114,12 +114,12 @@ func TestHostARPIgnoreLater(t *testing.T) {
 		t.Errorf("isat follows arp_ignore after %v, want %v", took, confTime)
 	}
 	// What it cannot honour it says.
-	isat.Sysctl("net.ipv4.conf.e0.proxy_arp", 1)
-	await(t, "isat warns of proxy_arp", func() bool {
+	isat.Sysctl("net.ipv4.conf.e0.arp_filter", 1)
+	await(t, "isat warns of arp_filter", func() bool {
 		s, err := d.API.Status(t.Context())
 		return err == nil && len(s.Interfaces) == 1 && len(s.Interfaces[0].Warnings) == 1
 	})
-	isat.Sysctl("net.ipv4.conf.e0.proxy_arp", 0)
+	isat.Sysctl("net.ipv4.conf.e0.arp_filter", 0)
 	await(t, "isat warns no longer", func() bool {
 		s, err := d.API.Status(t.Context())
 		return err == nil && len(s.Interfaces) == 1 && len(s.Interfaces[0].Warnings) == 0

@@ -60,20 +60,14 @@ func TestHostRefuses(t *testing.T) {
 		{name: "arp off", ifname: "e0", words: []string{"e0", "ip link set e0 arp on"}, setup: func(h *Host) {
 			h.Must("ip", "link", "set", "e0", "arp", "off")
 		}},
-		{name: "proxy_arp", ifname: "e0", words: []string{"e0", "proxy_arp", "net.ipv4.conf.e0.proxy_arp=0"}, setup: func(h *Host) {
-			h.Sysctl("net.ipv4.conf.e0.proxy_arp", 1)
-		}},
-		{name: "proxy_arp of all", ifname: "e0", words: []string{"e0", "proxy_arp"}, setup: func(h *Host) {
-			h.Sysctl("net.ipv4.conf.all.proxy_arp", 1)
-		}},
-		{name: "proxy_arp_pvlan", ifname: "e0", words: []string{"e0", "proxy_arp_pvlan"}, setup: func(h *Host) {
+		{name: "proxy_arp_pvlan", ifname: "e0", words: []string{"e0", "proxy_arp_pvlan", "net.ipv4.conf.e0.proxy_arp_pvlan=0"}, setup: func(h *Host) {
 			h.Sysctl("net.ipv4.conf.e0.proxy_arp_pvlan", 1)
+		}},
+		{name: "arp_filter of all", ifname: "e0", words: []string{"e0", "arp_filter"}, setup: func(h *Host) {
+			h.Sysctl("net.ipv4.conf.all.arp_filter", 1)
 		}},
 		{name: "arp_filter", ifname: "e0", words: []string{"e0", "arp_filter"}, setup: func(h *Host) {
 			h.Sysctl("net.ipv4.conf.e0.arp_filter", 1)
-		}},
-		{name: "proxy neighbour", ifname: "e0", words: []string{"e0", "198.51.100.7", "ip neigh show proxy dev e0"}, setup: func(h *Host) {
-			h.Must("ip", "neigh", "add", "proxy", "198.51.100.7", "dev", "e0")
 		}},
 	}
 	for _, tt := range tests {
