@@ -13,7 +13,7 @@ type labCommand struct {
 	Once      bool     `help:"Play the scenarios and end; else the lab stays up."`
 	JSON      bool     `name:"json" help:"Tell the story as JSON, one object a line."`
 	Require   string   `help:"With 'all', a scenario that this machine forbids is a failure." enum:",all" default:"" placeholder:"all"`
-	Pcap      string   `help:"Record what each scenario sends to DIR/SCENARIO.pcap." placeholder:"DIR"`
+	Pcap      string   `help:"Record what each scenario sends to DIR/SCENARIO.pcap; media to one file a medium." placeholder:"DIR"`
 	Scenarios []string `arg:"" optional:"" name:"SCENARIO" help:"Scenarios to play: ${scenarios}. With --once all of them if none is named."`
 }
 

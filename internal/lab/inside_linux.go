@@ -52,6 +52,9 @@ func (o Options) inside(ctx context.Context, dir string) (ok bool, err error) {
 
 // playOne plays one scenario with the daemon's files in dir, and clears up.
 func (o Options) playOne(ctx context.Context, s outline, story *Story, dir string) (r Result) {
+	if s.name == mediaName {
+		return o.playMedia(ctx, s, story)
+	}
 	r = Result{Scenario: s.name, About: s.about, On: Namespaces}
 	stage, err := newStage(story, dir)
 	if err != nil {

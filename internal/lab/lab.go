@@ -11,7 +11,8 @@
 //
 // It needs no root: it runs itself again in a user namespace of its own. It needs
 // no program but itself either. Where the system allows no such namespaces, the
-// scenarios that need no kernel are played on a segment in memory.
+// scenarios that need no kernel are played on a segment in memory. The media for
+// which Linux has no drivers are played on a cable, by hosts of the engine.
 //
 // A scenario does something to the network, watches the wire, and says what it
 // saw and whether that is right. It believes frames, pings, TCP and the kernel's
@@ -36,7 +37,7 @@ import (
 type Options struct {
 	Once       bool      // play scenarios and return; else the lab stays up until ctx ends
 	JSON       bool      // one JSON object a scenario in place of text
-	RequireAll bool      // a scenario that is skipped, or not played against real kernels, counts as failed
+	RequireAll bool      // a scenario that is skipped, or played in memory and not against real kernels, counts as failed
 	Scenarios  []string  // names; none: with Once all of them, else none
 	Pcap       string    // a directory for a recording NAME.pcap of each scenario; "": none
 	Stdout     io.Writer // the stories
@@ -76,6 +77,7 @@ func outlines() []outline {
 		{"permanent", "a static entry resists a claim and the loss of carrier"},
 		{"crash", "SIGKILL under a running ping: the kernel takes over, then a new daemon"},
 		{"hang", "SIGSTOP: the kernel takes over, until SIGCONT"},
+		{mediaName, "pings on Ethernet, Token Ring and ARCnet, by a source route and in fragments"},
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 func TestUnknownScenario(t *testing.T) {
 	_, err := Run(context.Background(), Options{Once: true, Scenarios: []string{"resolve", "fly"}})
-	if want := `no scenario "fly": there are resolve, age, down, move, impostor, permanent, crash, hang`; err == nil || err.Error() != want {
+	if want := `no scenario "fly": there are resolve, age, down, move, impostor, permanent, crash, hang, media`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
@@ -60,6 +60,7 @@ func TestPlaySums(t *testing.T) {
 		{"skipped", fmt.Errorf("x: %w", refused), "", true, false, true, "SKIP  not here\n      go there\n"},
 		{"skipped, all required", refused, "", true, true, false, "0 passed, 0 failed, 1 skipped"},
 		{"in memory", nil, Segment, true, false, true, "1 passed"},
+		{"on a cable, all required", nil, Cable, true, true, true, "1 passed"},
 		{"in memory, all required", nil, Segment, true, true, false, "1 passed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,16 +10,19 @@ import (
 
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/ip4"
+	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/link/segment"
 	"github.com/isat-project/isat/lladdr"
 )
 
-// node is a host of isat's engine on a segment in memory. It answers pings.
+// node is a host of isat's engine on a segment in memory or a cable. It answers
+// pings.
 type node struct {
 	name   string
 	mac    lladdr.Addr // present one
 	prefix netip.Prefix
-	port   *segment.Port
+	port   *segment.Port // nil on a cable
 	host   *host.Host
 	iface  *host.Interface
 	events *event.Reader
@@ -33,15 +36,15 @@ type node struct {
 // nodeInbox is room for the packets that arrive while one is answered.
 const nodeInbox = 64
 
-func newNode(s *segment.Segment, name string, mac lladdr.Addr, prefix netip.Prefix) (*node, error) {
+func newNode(name string, mac lladdr.Addr, prefix netip.Prefix, port host.Port, medium link.Framing) (*node, error) {
 	n := &node{
-		name: name, mac: mac, prefix: prefix, port: s.Port(mac), host: host.New(host.Config{}),
+		name: name, mac: mac, prefix: prefix, host: host.New(host.Config{}),
 		inbox: make(chan []byte, nodeInbox), replies: map[uint16]time.Time{},
 	}
 	n.events = n.host.Events().Reader(0)
 	var err error
 	n.iface, err = n.host.Attach(host.InterfaceConfig{
-		Name: "eth0", Index: 1, MAC: mac, Port: n.port,
+		Name: "eth0", Index: 1, MAC: mac, Port: port, Framing: medium,
 		Addresses: []host.Address{{Prefix: prefix}},
 		Deliver:   n.deliver,
 	})
@@ -77,7 +80,7 @@ func (n *node) answer(ctx context.Context) {
 				n.mu.Unlock()
 			default:
 				// An error means that the asker is gone; it will see that by itself.
-				_ = n.host.Output(ping{from: n.ip(), to: p.from, seq: p.seq, reply: true}.packet())
+				_ = n.host.Output(ping{from: n.ip(), to: p.from, seq: p.seq, reply: true, data: p.data}.packet())
 			}
 		}
 	}
@@ -85,12 +88,15 @@ func (n *node) answer(ctx context.Context) {
 
 // ping sends an echo request and returns its number. The error is of the engine:
 // EHOSTDOWN for a host that does not answer to ARP.
-func (n *node) ping(to netip.Addr) (uint16, error) {
+func (n *node) ping(to netip.Addr) (uint16, error) { return n.pingWith(to, 0) }
+
+// pingWith is ping with bytes of data in it.
+func (n *node) pingWith(to netip.Addr, data int) (uint16, error) {
 	n.mu.Lock()
 	n.pings++
 	seq := n.pings
 	n.mu.Unlock()
-	return seq, n.host.Output(ping{from: n.ip(), to: to, seq: seq}.packet())
+	return seq, n.host.Output(ping{from: n.ip(), to: to, seq: seq, data: data}.packet())
 }
 
 // replied returns when the reply to a ping came, and whether it did.
@@ -155,6 +161,7 @@ type ping struct {
 	from, to netip.Addr
 	seq      uint16
 	reply    bool
+	data     int // bytes of it
 }
 
 // The parts of the two headers used here.
@@ -166,12 +173,12 @@ const (
 	pingLen       = ipv4HeaderLen + 8
 )
 
-// packet returns p on the wire. Checksums are left out: the segment does not
-// damage frames.
+// packet returns p on the wire. Its checksums are right, for those who read the
+// recording; nobody here looks at them.
 func (p ping) packet() []byte {
-	b := make([]byte, pingLen)
+	b := make([]byte, pingLen+p.data)
 	b[0] = 4<<4 | ipv4HeaderLen/4
-	binary.BigEndian.PutUint16(b[2:], pingLen)
+	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	b[8] = 64 // time to live
 	b[9] = protocolICMP
 	copy(b[12:16], p.from.AsSlice())
@@ -181,6 +188,8 @@ func (p ping) packet() []byte {
 		b[20] = typeEchoReply
 	}
 	binary.BigEndian.PutUint16(b[26:], p.seq)
+	binary.BigEndian.PutUint16(b[10:], ip4.Checksum(b[:ipv4HeaderLen], 0))
+	binary.BigEndian.PutUint16(b[22:], ip4.Checksum(b[ipv4HeaderLen:], 0))
 	return b
 }
 
@@ -192,5 +201,6 @@ func parsePing(b []byte) (ping, bool) {
 	return ping{
 		from: netip.AddrFrom4([4]byte(b[12:16])), to: netip.AddrFrom4([4]byte(b[16:20])),
 		seq: binary.BigEndian.Uint16(b[26:]), reply: b[20] == typeEchoReply,
+		data: max(0, int(binary.BigEndian.Uint16(b[2:]))-pingLen),
 	}, true
 }

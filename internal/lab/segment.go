@@ -39,6 +39,9 @@ func (o Options) playSegment(ctx context.Context, why *refusal) (ok bool, err er
 	// A lab that would stay up has nothing to show but this.
 	o.Once = true
 	return o.play(ctx, func(ctx context.Context, s outline, story *Story) Result {
+		if s.name == mediaName {
+			return o.playMedia(ctx, s, story)
+		}
 		r := Result{Scenario: s.name, About: s.about}
 		script := segmentScript(s.name)
 		if script == nil {
@@ -152,10 +155,12 @@ func (s *segmentStage) look() (frames []probe.Frame, lines []logLine) {
 
 // join adds a host and runs it until the stage is closed.
 func (s *segmentStage) join(name string, mac lladdr.Addr, prefix netip.Prefix) (*node, error) {
-	n, err := newNode(s.segment, name, mac, prefix)
+	port := s.segment.Port(mac)
+	n, err := newNode(name, mac, prefix, port, link.Ethernet{})
 	if err != nil {
 		return nil, err
 	}
+	n.port = port
 	s.runs.Go(func() {
 		if err := n.host.Run(s.ctx); err != nil {
 			s.mu.Lock()

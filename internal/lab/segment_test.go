@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -24,6 +25,7 @@ func TestSegment(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch {
+		case r.Scenario == mediaName && (r.Verdict == Pass && r.On == Cable || r.Verdict == Skip && runtime.GOOS != "linux"):
 		case r.Verdict == Skip:
 			skipped++
 			if r.Reason != "not here" || r.Remedy != "go there" || r.On != "" {

@@ -30,6 +30,7 @@ type Ground string
 const (
 	Namespaces Ground = "namespaces" // network namespaces with real kernels
 	Segment    Ground = "segment"    // hosts of the engine on a network in memory
+	Cable      Ground = "cable"      // hosts of the engine on a hub, for media that Linux has not
 )
 
 // Result is a scenario played, or not: the JSON object of `isat lab --json`.
@@ -47,7 +48,7 @@ type Result struct {
 // good reports whether a run with this result may count as a success.
 func (r Result) good(requireAll bool) bool {
 	if requireAll {
-		return r.Verdict == Pass && r.On == Namespaces
+		return r.Verdict == Pass && r.On != Segment
 	}
 	return r.Verdict != Fail
 }
@@ -59,6 +60,7 @@ type Mark string
 const (
 	Said  Mark = ""    // what is done next
 	Wire  Mark = "arp" // a frame on the wire
+	Other Mark = "ip"  // one that is no ARP, where those are told
 	Log   Mark = "log" // a diagnostic of isat
 	Right Mark = "ok"  // an expectation that held
 	Wrong Mark = "BAD" // one that did not
@@ -79,7 +81,13 @@ type Story struct {
 	lines []Line
 	told  int // lines written to out
 	wrong []string
-	watch *watch // what happens on its own; may be nil
+	watch watcher // what happens on its own; may be nil
+}
+
+// watcher tells a story what happens on its own.
+type watcher interface {
+	// catchUp adds what happened since the last call.
+	catchUp()
 }
 
 func newStory(s outline, out io.Writer) *Story {
