@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -145,6 +146,16 @@ func (d *fakeDaemon) put(r *http.Request) (any, error) {
 	switch {
 	case i < 0:
 		d.entries = append(d.entries, e)
+		// The lines of a file come in any order, and a listing goes by address and
+		// has the ordinary entry before the published-only one.
+		slices.SortStableFunc(d.entries, func(a, b api.Entry) int {
+			if c := cmp.Or(a.IP.Compare(b.IP), cmp.Compare(a.Interface, b.Interface)); c != 0 || a.PublishOnly == b.PublishOnly {
+				return c
+			} else if a.PublishOnly {
+				return 1
+			}
+			return -1
+		})
 	case d.entries[i].Authority:
 		return nil, fail(syscall.EPERM, "setting the entry of %v: it is an address of this host: operation not permitted", e.IP)
 	default:

@@ -72,7 +72,7 @@ func entryFilter(r *http.Request) (f api.EntryFilter, err error) {
 // parting those of one address. See api.EntryFilter.
 func page(entries []api.Entry, f api.EntryFilter) []api.Entry {
 	order := func(a, b api.Entry) int {
-		return cmp.Or(a.IP.Compare(b.IP), cmp.Compare(a.Interface, b.Interface))
+		return cmp.Or(a.IP.Compare(b.IP), cmp.Compare(a.Interface, b.Interface), cmp.Compare(only(a), only(b)))
 	}
 	if !slices.IsSortedFunc(entries, order) {
 		entries = slices.Clone(entries) // they are the backend's
@@ -95,6 +95,14 @@ func page(entries []api.Entry, f api.EntryFilter) []api.Entry {
 		entries = entries[:end]
 	}
 	return entries
+}
+
+// only is 1 for an entry that is published only, which comes after the ordinary one.
+func only(e api.Entry) int {
+	if e.PublishOnly {
+		return 1
+	}
+	return 0
 }
 
 func (s *Server) putEntry(w http.ResponseWriter, r *http.Request) error {
