@@ -13,6 +13,7 @@ import (
 	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
 )
 
@@ -226,4 +227,40 @@ func TestRouteMessages(t *testing.T) {
 			t.Errorf("messages\n%q, want\n%q", got, want)
 		}
 	})
+}
+
+// TestSetMedium: what a station's address is depends on the medium of the
+// interface, whose word counts and not Ethernet's.
+func TestSetMedium(t *testing.T) {
+	for _, tt := range []struct {
+		framing  link.Framing
+		own      string
+		mac      string
+		possible bool
+	}{
+		{link.ARCnet{}, "1f", "21", true}, // Ethernet's group bit
+		{link.ARCnet{}, "1f", "ff", true},
+		{link.ARCnet{}, "1f", "00", false},
+		{link.ARCnet{}, "1f", macPeer, false},
+		{link.TokenRing{}, macHost, macPeer, true},
+		{link.TokenRing{}, macHost, "01:00:00:00:00:01", true}, // an individual address there
+		{link.TokenRing{}, macHost, "c0:00:00:00:00:01", false},
+		{link.TokenRing{}, macHost, "ff:ff:ff:ff:ff:ff", false},
+		{link.TokenRing{}, macHost, "21", false},
+		{link.Ethernet{}, macHost, "c0:00:00:00:00:01", true},
+		{link.Ethernet{}, macHost, "00:00:00:00:00:00:00:01", false},
+	} {
+		h := host.New(host.Config{})
+		if _, err := h.Attach(host.InterfaceConfig{Name: "m0", Index: 1, MAC: lladdr.MustParse(tt.own), Port: new(sink), Framing: tt.framing,
+			Addresses: []host.Address{{Prefix: prefix("192.0.2.1/24")}}}); err != nil {
+			t.Fatal(err)
+		}
+		c := admin("192.0.2.9", tt.mac)
+		for _, c.Publish = range []host.Publish{host.Unpublished, host.Published, host.PublishedOnly} {
+			_, err := h.Set(c)
+			if (err == nil) != tt.possible || err != nil && !errors.Is(err, syscall.EINVAL) {
+				t.Errorf("%T, %s, published %v: %v", tt.framing, tt.mac, c.Publish, err)
+			}
+		}
+	}
 }
