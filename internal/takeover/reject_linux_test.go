@@ -317,3 +317,48 @@ func TestKept(t *testing.T) {
 	}
 	check("without the kernel's proxy neighbour")
 }
+
+// TestStand has entries of the configuration of every kind: they are set, not
+// written down as somebody's, and deleted when the configuration lacks them.
+func TestStand(t *testing.T) {
+	r := newRig(t, 0)
+	at := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, 66, last}) }
+	all := []host.Change{
+		{Interface: "e0", IP: at(1), MAC: rejectedMAC, Publish: host.Published},
+		{Interface: "e0", IP: at(2), Publish: host.PublishedOnly},
+		{Interface: "e0", IP: at(3), Publish: host.Published},
+		{Interface: "e0", IP: rejectedIP, MAC: rejectedMAC, Action: host.Reject},
+	}
+	if err := r.m.Stand(all); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitRoutes(unreachable)
+	count := func() (n int) {
+		for _, e := range r.host.Entries() {
+			if isAdministrative(e) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(); n != len(all) {
+		t.Errorf("there are %d entries, want %d", n, len(all))
+	}
+	r.m.Administered()
+	r.m.mu.Lock()
+	err := r.m.keep()
+	r.m.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := r.m.entries.Load(); err != nil || len(kept) != 0 {
+		t.Errorf("written down: %+v, %v, want nothing", kept, err)
+	}
+	if err := r.m.Stand(nil); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitRoutes("")
+	if n := count(); n != 0 {
+		t.Errorf("there are %d entries, want none", n)
+	}
+}
