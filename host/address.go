@@ -165,7 +165,7 @@ func (h *Host) setNetworks(ifc *Interface) error {
 			kept = append(kept, n)
 			continue
 		}
-		if err := h.routes.Delete(n); err != nil {
+		if err := h.deleteNetwork(n); err != nil {
 			return fmt.Errorf("deleting the route to %v on %s: %w", n.Prefix, ifc.name, err)
 		}
 	}

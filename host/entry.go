@@ -253,17 +253,36 @@ func (h *Host) addNetwork(ifc *Interface, spec route.Spec) error {
 		return err
 	}
 	ifc.networks = append(ifc.networks, n)
+	h.rehome()
+	return nil
+}
+
+// deleteNetwork deletes a network. Its entries move to the one that has their
+// addresses now: the one around it, or the implicit one, as Linux keeps its
+// neighbours when an address goes.
+func (h *Host) deleteNetwork(n *route.Network[entry]) error {
+	h.moving, h.moved = true, nil
+	err := h.routes.Delete(n)
+	h.moving = false
+	h.rehome()
+	return err
+}
+
+// rehome makes the clones of entries whose network is another one now. Those that
+// are in no network any more go.
+func (h *Host) rehome() {
 	for _, e := range h.moved {
-		e.network = n
-		if err := n.Clone(e.ip, e, e.flags()); err != nil {
-			h.forget(e, err)
+		n, ok := h.routes.LookupOn(e.ifc.index, e.ip)
+		if !ok || n.Clone(e.ip, e, e.flags()) != nil {
+			h.record(event.Event{Type: event.Deleted, Interface: e.ifc.name, IP: e.ip, MAC: e.Addr()})
+			h.forget(e, syscall.ENETUNREACH)
 			continue
 		}
+		e.network = n
 		e.markUsed()
 		n.Clones().Publish(route.Key(e.ip), uint64(e.word()))
 	}
 	h.moved = nil
-	return nil
 }
 
 // routeChanged takes the messages of the routing table: each becomes an event,

@@ -166,6 +166,40 @@ func TestNetworkTakesEntries(t *testing.T) {
 	})
 }
 
+// TestNetworkGivesEntriesBack: a network that is deleted gives its entries to the one
+// around it, with all they have; without one they go.
+func TestNetworkGivesEntriesBack(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		a := l.host(macHost, "10.0.0.1/8")
+		wide := a.ifc.Addresses()
+		if err := a.ifc.SetAddresses(append(wide, host.Address{Prefix: prefix("10.1.0.1/16")})); err != nil {
+			t.Fatal(err)
+		}
+		b := l.host(macPeer, "10.1.0.2/8")
+		if _, err := a.Resolve(l.t.Context(), b.ip); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Set(host.Change{IP: ip("10.1.0.3"), MAC: lladdr.MustParse(macThird), Origin: host.Administrator}); err != nil {
+			t.Fatal(err)
+		}
+		before := a.Entry(b.ip)
+		if err := a.ifc.SetAddresses(wide); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.entry(t, "10.1.0.2"); got != before[0] {
+			t.Errorf("entry is %+v, was %+v", got, before[0])
+		}
+		if mac, ok := a.Lookup(ip("10.1.0.3")); !ok || mac.String() != macThird {
+			t.Errorf("looked up %v, %v", mac, ok)
+		}
+		if err := a.ifc.SetAddresses(nil); err != nil {
+			t.Fatal(err)
+		}
+		a.none(t, "10.1.0.2")
+		a.none(t, "10.1.0.3")
+	})
+}
+
 // TestNetworksAreToldWhole: the event of a network says which, with its length.
 func TestNetworksAreToldWhole(t *testing.T) {
 	onLAN(t, func(l *lan) {
