@@ -210,7 +210,7 @@ func (d *Daemon) takeAll() error {
 func (d *Daemon) apply(c config.Config) error {
 	for _, i := range c.Interfaces {
 		spec, ok := d.spec(c, i.Name)
-		if i.IsPattern() || !ok {
+		if i.IsPattern() || !ok || d.takeover.Released(i.Name) {
 			continue
 		}
 		err := d.takeover.Take(spec)

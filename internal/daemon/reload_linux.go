@@ -111,7 +111,7 @@ func (d *Daemon) release(old, new config.Config) error {
 		if !was || is && before == after {
 			continue
 		}
-		if err := d.takeover.Release(s.Name); err != nil {
+		if err := d.takeover.Drop(s.Name); err != nil {
 			return err
 		}
 	}

@@ -87,9 +87,15 @@ func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
 	case c.Deleted:
 		m.neighbourDeleted(t, n.IP)
 	case n.State == rtnl.StatePermanent:
+		n.Protocol = 0 // the kernel keeps isat's mark on what others change
 		m.adopt(t, n, 0)
 	case kernel && n.Flags&rtnl.FlagExtLearned != 0:
 		m.neighbourUsed(t, n)
+	case n.State == rtnl.StateNoARP:
+		m.neighbourReplaced(t, n.IP)
+	case kernel && n.State&anyDynamic != 0 && n.Protocol != rtnl.ProtocolISAT && m.isOurs(t, n.IP) && running(t.present()):
+		// Old news of the kernel's own ARP: an entry that isat has put there keeps
+		// isat's mark, whoever changes it.
 	case n.State&anyDynamic != 0:
 		// By ip neigh; by arp -s ... temp, an ioctl, which comes with the port id 0
 		// and takes the flag off (neigh_update_flags); or learned by the kernel
@@ -134,6 +140,16 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
 			return // isat has put it there again
 		}
 	}
+	t.ifc.Forget(ip)
+	m.Administered()
+}
+
+// neighbourReplaced is when others have made an entry one that needs no ARP, which
+// is none of isat's.
+func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
+	t.mu.Lock()
+	delete(t.foreign, ip)
+	t.mu.Unlock()
 	t.ifc.Forget(ip)
 	m.Administered()
 }

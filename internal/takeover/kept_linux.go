@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -39,6 +40,21 @@ func (m *Manager) keep() error {
 	return m.entries.Save(kept)
 }
 
+// isAdministered reports whether an administrator has set the entry of an address.
+func (m *Manager) isAdministered(t *taken, ip netip.Addr) bool {
+	return slices.ContainsFunc(m.host.Entry(ip), func(e host.Entry) bool {
+		return e.Index == t.index && e.Origin == host.Administrator
+	})
+}
+
+// isOurs is isAdministered for an entry that was set with isat.
+func (m *Manager) isOurs(t *taken, ip netip.Addr) bool {
+	t.mu.Lock()
+	_, foreign := t.foreign[ip]
+	t.mu.Unlock()
+	return !foreign && m.isAdministered(t, ip)
+}
+
 // isForeign reports whether somebody else has put an entry into the kernel.
 func (m *Manager) isForeign(e host.Entry) bool {
 	t := m.get(e.Index)
@@ -51,7 +67,7 @@ func (m *Manager) isForeign(e host.Entry) bool {
 		return t.proxies[e.IP]
 	}
 	mac, ok := t.foreign[e.IP]
-	return ok && mac == e.MAC
+	return ok && mac == e.MAC && e.Expires.IsZero()
 }
 
 // isAdministrative reports whether somebody has set an entry by hand or in the
@@ -136,7 +152,8 @@ func (m *Manager) kept(name string) ([]host.Change, error) {
 }
 
 // readopt sets again what was set by hand on an interface that was away, or before
-// isat was started. mu is held.
+// isat was started. What an administrator has put into the kernel since is newer,
+// and stays. mu is held.
 func (m *Manager) readopt(name string) error {
 	kept, err := m.kept(name)
 	if err != nil {
@@ -144,6 +161,7 @@ func (m *Manager) readopt(name string) error {
 	}
 	for _, c := range append(kept, m.away[name]...) {
 		if m.isSet(c) {
+			m.Administered()
 			continue
 		}
 		if _, err := m.host.Set(c); err != nil {
@@ -154,9 +172,15 @@ func (m *Manager) readopt(name string) error {
 	return nil
 }
 
-// isSet reports whether the host has an entry as a change would make it.
+// isSet reports whether the host has an administrator's entry where a change would
+// make one: as the change would make it, or one that others have put into the kernel
+// since.
 func (m *Manager) isSet(c host.Change) bool {
 	return slices.ContainsFunc(m.host.Entry(c.IP), func(e host.Entry) bool {
-		return e.Interface == c.Interface && macOf(e) == c.MAC && e.Origin == c.Origin && e.Publish == c.Publish && e.Action == c.Action
+		if e.Interface != c.Interface || e.Origin != c.Origin || (e.Publish == host.PublishedOnly) != (c.Publish == host.PublishedOnly) {
+			return false
+		}
+		newer := c.Publish != host.PublishedOnly && (m.isForeign(e) || c.MAC.IsValid() && e.MAC.IsValid() && e.MAC != c.MAC)
+		return newer || macOf(e) == c.MAC && e.Publish == c.Publish && e.Action == c.Action
 	})
 }

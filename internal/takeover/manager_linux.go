@@ -69,7 +69,8 @@ type Manager struct {
 	// match says what is wanted of interfaces that specs does not name, nil if
 	// nothing is.
 	match func(name string) (Spec, bool)
-	// released has the names that match is not asked for: they were handed back.
+	// released has the names that match is not asked for: they were handed back by
+	// hand, and stay so until they are taken by hand or wanted otherwise.
 	released map[string]bool
 	// failed has why an interface that is wanted is not taken over, by name.
 	failed map[string]error

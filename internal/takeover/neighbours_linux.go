@@ -64,6 +64,9 @@ func (t *taken) operation(u host.Neighbour) (rtnl.NeighbourOp, bool) {
 	defer t.mu.Unlock()
 	op := rtnl.NeighbourOp{Action: rtnl.Put, Index: t.index, IP: u.IP, MAC: u.MAC, Flags: rtnl.FlagExtLearned, Protocol: rtnl.ProtocolISAT}
 	foreign, isForeign := t.foreign[u.IP]
+	if u.State != host.Fixed {
+		delete(t.foreign, u.IP) // whosever it was, isat has it now
+	}
 	switch u.State {
 	case host.Pending:
 		op.Action, op.MAC = rtnl.Claim, lladdr.Addr{}
@@ -76,9 +79,12 @@ func (t *taken) operation(u host.Neighbour) (rtnl.NeighbourOp, bool) {
 		op.Action, op.State, op.MAC = rtnl.Update, rtnl.StateFailed, lladdr.Addr{}
 	case host.Fixed:
 		op.State = rtnl.StatePermanent
+		// The kernel collects no permanent entries, and `ip neigh flush` takes what is
+		// externally learned with what is not permanent (iproute2, ip/ipneigh.c).
+		op.Flags = 0
 		if isForeign && foreign == u.MAC {
 			// It was somebody else's: it goes back as it was, without our mark.
-			op.Flags, op.Protocol = 0, 0
+			op.Protocol = 0
 		}
 	default:
 		delete(t.foreign, u.IP)
@@ -103,15 +109,18 @@ func (t *taken) deleted(ip netip.Addr) bool {
 }
 
 // deleteOwn deletes the entries that isat has put into the kernel's table of an
-// interface.
-func (m *Manager) deleteOwn(index int) error {
+// interface. Those of others stay, with isat's mark too: the kernel keeps the mark of
+// an entry that "ip neigh replace" changes.
+func (m *Manager) deleteOwn(index int, foreign map[netip.Addr]lladdr.Addr) error {
 	all, err := m.conn.AppendNeighbours(nil, index)
 	if err != nil {
 		return err
 	}
 	var ops []rtnl.NeighbourOp
 	for _, n := range all {
-		if n.Protocol == rtnl.ProtocolISAT {
+		mac, ok := foreign[n.IP]
+		others := ok && mac == n.MAC && n.State == rtnl.StatePermanent || n.State == rtnl.StateNoARP
+		if n.Protocol == rtnl.ProtocolISAT && !others {
 			ops = append(ops, rtnl.NeighbourOp{Action: rtnl.Delete, Index: index, IP: n.IP})
 		}
 	}
@@ -137,7 +146,7 @@ func (m *Manager) Sweep() error {
 	var errs []error
 	for _, l := range links {
 		if m.get(l.Index) == nil {
-			errs = append(errs, m.deleteOwn(l.Index))
+			errs = append(errs, m.deleteOwn(l.Index, nil))
 		}
 	}
 	return errors.Join(errs...)

@@ -61,7 +61,7 @@ func Restore(ctx context.Context, dir string, names []string, say func(string)) 
 	errs = append(errs, err)
 	for _, l := range links {
 		if len(names) == 0 || slices.Contains(indices, l.Index) {
-			errs = append(errs, m.deleteOwn(l.Index))
+			errs = append(errs, m.deleteOwn(l.Index, nil))
 		}
 	}
 	return errors.Join(errs...)

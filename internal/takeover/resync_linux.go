@@ -131,6 +131,9 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 		}
 	}
 	t.mu.Unlock()
+	if m.isAdministered(t, k.IP) {
+		m.Administered() // it is written down, and is no more
+	}
 	if _, err := m.host.Set(c); err != nil {
 		m.log.Warn("the kernel has a neighbour that isat does not adopt", "interface", c.Interface, "ip", k.IP, "mac", k.MAC, "error", err)
 	}

@@ -82,7 +82,6 @@ func (m *Manager) Match(match func(name string) (Spec, bool)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.match = match
-	clear(m.released)
 	links, err := m.conn.Links()
 	if err != nil {
 		return err

@@ -27,6 +27,8 @@ func TestOperation(t *testing.T) {
 	ours := func(a rtnl.Action, s rtnl.State, mac lladdr.Addr) rtnl.NeighbourOp {
 		return rtnl.NeighbourOp{Action: a, Index: 7, IP: neighbourIP, MAC: mac, State: s, Flags: rtnl.FlagExtLearned, Protocol: rtnl.ProtocolISAT}
 	}
+	fixed := ours(rtnl.Put, rtnl.StatePermanent, neighbourMAC)
+	fixed.Flags = 0 // ip neigh flush would take it
 	none := lladdr.Addr{}
 	tests := []struct {
 		name    string
@@ -38,9 +40,9 @@ func TestOperation(t *testing.T) {
 		{"valid", host.Valid, none, ours(rtnl.Put, rtnl.StateReachable, neighbourMAC)},
 		{"watched", host.Watched, none, ours(rtnl.Put, rtnl.StateStale, neighbourMAC)},
 		{"failed", host.Failed, none, ours(rtnl.Update, rtnl.StateFailed, none)},
-		{"fixed", host.Fixed, none, ours(rtnl.Put, rtnl.StatePermanent, neighbourMAC)},
+		{"fixed", host.Fixed, none, fixed},
 		{"fixed by somebody else", host.Fixed, neighbourMAC, rtnl.NeighbourOp{Action: rtnl.Put, Index: 7, IP: neighbourIP, MAC: neighbourMAC, State: rtnl.StatePermanent}},
-		{"fixed anew", host.Fixed, anotherMAC, ours(rtnl.Put, rtnl.StatePermanent, neighbourMAC)},
+		{"fixed anew", host.Fixed, anotherMAC, fixed},
 		{"gone", host.Gone, none, rtnl.NeighbourOp{Action: rtnl.Delete, Index: 7, IP: neighbourIP}},
 	}
 	for _, tt := range tests {

@@ -3,6 +3,7 @@ package takeover
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -191,8 +192,29 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 // running reports whether frames can be sent on a link.
 func running(l rtnl.Link) bool { return l.Up() && l.Carrier }
 
-// Release hands an interface back to the kernel and forgets its spec. The error
-// wraps ENXIO if it is not taken over.
+// Drop hands an interface back that is no longer wanted, or wanted otherwise. One
+// that was released by hand may be taken again.
+func (m *Manager) Drop(name string) error {
+	err := m.Release(name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if errors.Is(err, syscall.ENXIO) {
+		err = nil // it is not taken over already
+	}
+	delete(m.released, name)
+	return err
+}
+
+// Released reports whether an interface was handed back by hand.
+func (m *Manager) Released(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.released[name]
+}
+
+// Release hands an interface back to the kernel by hand and forgets its spec: it
+// is not taken over until somebody says so. The error wraps ENXIO if it is not
+// taken over.
 func (m *Manager) Release(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -268,7 +290,10 @@ func (m *Manager) withdraw(t *taken) error {
 	m.updating.Unlock()
 	err := errors.Join(rejectErr, t.ifc.Detach())
 	if !t.spec.Observe {
-		err = errors.Join(err, m.deleteOwn(t.index), m.restore(t.index))
+		t.mu.Lock()
+		foreign := maps.Clone(t.foreign)
+		t.mu.Unlock()
+		err = errors.Join(err, m.deleteOwn(t.index, foreign), m.restore(t.index))
 	}
 	return err
 }

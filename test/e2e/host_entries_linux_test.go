@@ -90,10 +90,15 @@ func TestHostEntriesOfOthers(t *testing.T) {
 		}
 	}
 
-	// flush takes what is not permanent.
+	// flush takes what is not permanent, whoever has set it.
+	d.Tool("arp", "-s", "192.0.2.13", "02:00:00:00:00:0d")
+	d.Agree("e0")
 	isat.Must("ip", "neigh", "flush", "dev", "e0")
 	var got string
-	if !eventually(func() bool { got = d.listing("e0"); return sameLines(got, []string{line(perm, "20", "20")}) }) {
+	if !eventually(func() bool {
+		got = d.listing("e0")
+		return sameLines(got, []string{line(perm, "13", "0d"), line(perm, "20", "20")}) && d.disagreement("e0") == ""
+	}) {
 		t.Errorf("after ip neigh flush isat lists\n%s", got)
 	}
 	isat.Must("ip", "neigh", "flush", "dev", "e0", "nud", "permanent")
@@ -155,6 +160,44 @@ func TestHostKeepsEntries(t *testing.T) {
 		t.Errorf("after SIGKILL and a start isat lists\n%s\nwant\n%s", got, strings.Join(want, "\n"))
 	}
 	d.Agree("e0")
+}
+
+// TestHostKeepsTheLastWord: what others make of an entry that was set with isat is
+// what counts, also when the daemon stops or did not run.
+func TestHostKeepsTheLastWord(t *testing.T) {
+	t.Parallel()
+	isat, _ := NewPair(t)
+	d := StartISAT(t, isat, standard)
+	const at = "? (192.0.2.%d) at 02:00:00:00:00:%s on e0"
+	perm := func(ip int, mac string) string { return fmt.Sprintf(at+" permanent [ethernet]", ip, mac) }
+	for _, ip := range []string{"30", "31", "32", "33"} {
+		d.Tool("arp", "-s", "192.0.2."+ip, "02:00:00:00:00:"+ip)
+	}
+	d.Agree("e0")
+	replace := func(ip, mac, nud string) {
+		isat.Must("ip", "neigh", "replace", "192.0.2."+ip, "lladdr", "02:00:00:00:00:"+mac, "dev", "e0", "nud", nud)
+	}
+	await := func(when string, want ...string) {
+		t.Helper()
+		got := ""
+		if !eventually(func() bool { got = d.listing("e0"); return sameLines(got, want) && d.disagreement("e0") == "" }) {
+			t.Fatalf("%s isat lists\n%s\nwant\n%s\n%s", when, got, strings.Join(want, "\n"), d.disagreement("e0"))
+		}
+	}
+	replace("30", "a0", "permanent")
+	replace("31", "a1", "reachable")
+	replace("32", "a2", "noarp")
+	await("after ip neigh replace", perm(30, "a0"), fmt.Sprintf(at, 31, "a1"), perm(33, "33"))
+	d.Stop()
+	if n, ok := isat.Neighbour("e0", "192.0.2.30"); !ok || n.MAC != "02:00:00:00:00:a0" {
+		t.Errorf("without isat the kernel has %+v of what ip neigh replace has set", n)
+	}
+	if n, ok := isat.Neighbour("e0", "192.0.2.32"); !ok || n.State[0] != "NOARP" {
+		t.Errorf("without isat the kernel has %+v of what ip neigh replace has set", n)
+	}
+	replace("33", "a3", "permanent")
+	d = d.Restart(standard)
+	await("after a restart", perm(30, "a0"), perm(33, "a3"))
 }
 
 // listingOf waits until isat lists these addresses and no other, and returns the

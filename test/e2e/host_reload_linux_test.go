@@ -229,6 +229,8 @@ func TestHostTakeRelease(t *testing.T) {
 	if n := d.Stats().TxReplies; n != replies || n == 0 {
 		t.Errorf("isat has sent %d replies, %d before the release", n, replies)
 	}
+	must("reload")
+	d.wantInterfaces("after a reload", "e0 released kernel")
 	if r := d.Tool("release", "e0"); r.Code != 1 {
 		t.Errorf("isat release of what is not taken over: %+v", r)
 	}
