@@ -1,0 +1,6 @@
+//go:build race
+
+package acd
+
+// raceEnabled: the race detector allocates, so that allocations say nothing.
+const raceEnabled = true
