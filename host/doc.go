@@ -2,11 +2,12 @@
 // the tunables to interfaces.
 //
 //	   programs            IP side (takeover, TUN)
-//	Resolve, Output      Demand, Used   ▲ Neighbours
+//	Resolve, Output      Demand, Used   ▲ Neighbours, Router
 //	       │                   │        │
 //	       ▼                   ▼        │
-//	┌───────────────────────────────────┴──┐
+//	┌───────────────────────────────────┴───┐
 //	│ Host   routes ─ entries ─ timers      │──▶ events
+//	│        proxy rules                    │
 //	└──────┬───────────────────────▲────────┘
 //	       ▼ WriteFrames           │ ReadFrames
 //	┌──────────────────────────────┴────────┐
@@ -22,7 +23,8 @@
 // What happens under the lock appends its effects to queues, one for each sink:
 // the frames of an interface, the bindings of the IP side, the events. Each is
 // carried out in order, frames and bindings outside the lock. A sink never calls
-// back into the host.
+// back into the host. A request that needs a routing decision of the Router is
+// answered when it has come, by the goroutine that asks.
 //
 // A Host knows no operating system and runs under testing/synctest.
 package host
