@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -166,5 +167,43 @@ func TestPublishedOnly(t *testing.T) {
 	}
 	if got := peer.arping(published); got != "" {
 		t.Errorf("%s is answered with %s after it was deleted", published, got)
+	}
+}
+
+// TestProxyallPolicy: proxyall goes by the kernel's routing decision, its policy
+// rules included, and follows changes of rules and routes. That it does so at once
+// is for the tests of package host, whose clock does not run by itself.
+func TestProxyallPolicy(t *testing.T) {
+	t.Parallel()
+	Require(t, "arping")
+	isat, left, right := proxyNet(t)
+	left.Must("ip", "addr", "add", "192.0.2.11/24", "dev", "e0")
+	right.Must("ip", "addr", "add", "198.51.100.7/32", "dev", "e0")
+	StartISAT(t, isat, proxying)
+	const other = "192.0.2.11"
+	for _, step := range []struct {
+		change string // with ip, on isat's host
+		to     string
+		from   string
+		want   string
+	}{
+		{"", rightIP, leftIP, isatMAC},
+		{"rule add from " + leftIP + " to " + rightIP + " prohibit", rightIP, leftIP, ""},
+		{"", rightIP, other, isatMAC},
+		{"rule del from " + leftIP + " to " + rightIP + " prohibit", rightIP, leftIP, isatMAC},
+		{"", "198.51.100.7", leftIP, ""},
+		{"route add 198.51.100.7 dev e1", "198.51.100.7", leftIP, isatMAC},
+		{"route replace 198.51.100.7 dev e0", "198.51.100.7", leftIP, ""},
+		{"route replace blackhole 198.51.100.7", "198.51.100.7", leftIP, ""},
+		{"route replace default dev e1", "203.0.113.1", leftIP, isatMAC},
+		{"route del default", "203.0.113.1", leftIP, ""},
+	} {
+		if step.change != "" {
+			isat.Must(append([]string{"ip"}, strings.Fields(step.change)...)...)
+		}
+		// The kernel's message about the change may come after the first request.
+		await(t, fmt.Sprintf("after ip %s %s asks for %s and gets %q", step.change, step.from, step.to, step.want), func() bool {
+			return left.arping(step.to, "-s", step.from) == step.want
+		})
 	}
 }
