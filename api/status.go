@@ -46,6 +46,8 @@ type Interface struct {
 	Warnings  []string        `json:"warnings,omitempty"` // what will break ARP here, with the remedy
 	Addresses []InterfaceAddr `json:"addresses"`
 	Entries   int             `json:"entries"` // ARP entries on it
+	// Packets counts the IP packets of datapath "tun", by what became of them.
+	Packets map[string]uint64 `json:"packets,omitempty"`
 }
 
 // InterfaceAddr is an own address of an interface.

@@ -147,10 +147,29 @@ func hostInterface(s datapath.Status, entries int) api.Interface {
 	default:
 		i.State = "down"
 	}
+	if s.Host != nil {
+		i.Packets = hostPackets(s)
+	}
 	for _, p := range s.Addresses {
 		i.Addresses = append(i.Addresses, api.InterfaceAddr{Prefix: p, State: "verified"})
 	}
 	return i
+}
+
+// hostPackets returns what became of the packets of a host of its own.
+func hostPackets(s datapath.Status) map[string]uint64 {
+	return map[string]uint64{
+		"sent":       s.Device.Read, // by programs
+		"delivered":  s.Device.Written,
+		"ignored":    s.Device.Ignored,
+		"broken":     s.Device.Broken,
+		"refused":    s.Device.Refused,
+		"queue_full": s.Queue,
+		"overflow":   s.PortStats.Overflow,
+		"malformed":  s.Malformed,
+		"fragmented": s.Fragmented,
+		"too_long":   s.TooLong,
+	}
 }
 
 // medium returns the name of a framing.

@@ -56,6 +56,7 @@ type collector struct {
 	tables     []tableMetric
 	interfaces *prometheus.Desc
 	up         *prometheus.Desc
+	packets    *prometheus.Desc
 	info       *prometheus.Desc
 	events     *prometheus.Desc
 }
@@ -105,6 +106,7 @@ func newCollector(b Backend) *collector {
 		},
 		interfaces: desc("interface_entries", "ARP entries of the interface.", perInterface...),
 		up:         desc("interface_up", "1 if the interface is up, 0 if it is absent, down or failed.", "interface", "datapath"),
+		packets:    desc("interface_packets_total", "IP packets of a host of its own, by what became of them.", "interface", "kind"),
 		info:       desc("build_info", "1, with the version as a label.", "version"),
 		events:     desc("events_total", "Events since the start."),
 	}
@@ -118,7 +120,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, m := range c.tables {
 		out <- m.desc
 	}
-	for _, d := range []*prometheus.Desc{c.drops, c.interfaces, c.up, c.info, c.events} {
+	for _, d := range []*prometheus.Desc{c.drops, c.interfaces, c.up, c.packets, c.info, c.events} {
 		out <- d
 	}
 }
@@ -162,6 +164,9 @@ func (c *collector) collectStatus(status *api.Status, out chan<- prometheus.Metr
 		}
 		out <- constant(c.up, prometheus.GaugeValue, up, i.Name, i.Datapath)
 		out <- constant(c.interfaces, prometheus.GaugeValue, float64(i.Entries), i.Name)
+		for kind, n := range i.Packets {
+			out <- constant(c.packets, prometheus.CounterValue, float64(n), i.Name, kind)
+		}
 	}
 	out <- constant(c.info, prometheus.GaugeValue, 1, status.Version)
 	out <- constant(c.events, prometheus.CounterValue, float64(status.LastSeq))

@@ -31,6 +31,8 @@ func sampleBackend() *fake {
 func TestMetrics(t *testing.T) {
 	r := start(t, stranger)
 	r.fake.stats, r.fake.status = sampleBackend().stats, sampleBackend().status
+	r.fake.status.Interfaces = append(r.fake.status.Interfaces,
+		api.Interface{Name: "isat0", Datapath: "tun", State: "up", Packets: map[string]uint64{"sent": 11, "queue_full": 12}})
 	a := r.do(t, "GET", "/metrics", "")
 	if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
 		t.Fatalf("status %d, type %q: %s", a.status, a.header.Get("Content-Type"), a.body)
@@ -56,6 +58,8 @@ func TestMetrics(t *testing.T) {
 		`isat_interface_entries{interface="eth0"} 8`,
 		`isat_interface_up{datapath="kernel",interface="eth0"} 1`,
 		`isat_interface_up{datapath="observe",interface="eth1"} 0`,
+		`isat_interface_packets_total{interface="isat0",kind="sent"} 11`,
+		`isat_interface_packets_total{interface="isat0",kind="queue_full"} 12`,
 		`isat_build_info{version="v0.1.0"} 1`,
 		"isat_events_total 77",
 	}

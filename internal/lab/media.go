@@ -190,7 +190,7 @@ func (s *cableStage) expectReply(ctx context.Context, from *node, to netip.Addr,
 	s.Expect(true, "%s gets an answer from %v after %s", from.name, to, milliseconds(at.Sub(begin)))
 }
 
-// expectEntry expects the entry of an address, and shows it as arp(8) does.
+// expectEntry expects the entry of an address, and shows it.
 func (s *cableStage) expectEntry(n *node, ip netip.Addr, mac lladdr.Addr, route string) {
 	all := n.host.Entry(ip)
 	so := len(all) == 1 && all[0].MAC == mac && all[0].Route.String() == route
@@ -198,9 +198,5 @@ func (s *cableStage) expectEntry(n *node, ip netip.Addr, mac lladdr.Addr, route 
 		s.Expect(false, "%s has %v at %v %s: it has %+v", n.name, ip, mac, route, all)
 		return
 	}
-	line := fmt.Sprintf("? (%v) at %v on eth0", ip, mac)
-	if s.medium.framing != (link.ARCnet{}) { // it has no label (facts/freebsd-arp.md 6.2)
-		line += fmt.Sprintf(" [%s]", all[0].Type)
-	}
-	s.Expect(true, "in arp of %s: %s", n.name, strings.TrimSpace(line+" "+route))
+	s.Expect(true, "%s has %s", n.name, strings.TrimSpace(fmt.Sprintf("%v at %v %s", ip, mac, route)))
 }

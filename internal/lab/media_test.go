@@ -26,9 +26,9 @@ func TestMedia(t *testing.T) {
 		t.Fatalf("ok %v, error %v\n%s", ok, err, &out)
 	}
 	for _, want := range []string{
-		"in arp of isat: ? (192.0.2.9) at 02:00:00:00:00:09 on eth0 [ethernet]\n",
-		"in arp of isat: ? (192.0.2.32) at 02:00:00:00:00:20 on eth0 [token-ring] rt=690:11:20\n",
-		"in arp of isat: ? (192.0.2.9) at 09 on eth0\n",
+		"isat has 192.0.2.9 at 02:00:00:00:00:09\n",
+		"isat has 192.0.2.32 at 02:00:00:00:00:20 rt=690:11:20\n",
+		"isat has 192.0.2.9 at 09\n",
 		"  arp  who-has 192.0.2.9 tell 192.0.2.1 (from 01)\n",
 		"  ip   fragment of 510 bytes, split flag 3 (from 01 to 09)\n",
 	} {

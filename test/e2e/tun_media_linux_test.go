@@ -54,10 +54,11 @@ func TestTUNOverCable(t *testing.T) {
 		medium string
 		mtu    int
 		macs   [2]string
+		shown  string // the second as arp(8) shows it: link_ntoa(3), but for Ethernet
 	}{
-		{"ethernet", 1500, [2]string{isatMAC, peerMAC}},
-		{"token-ring", 2002, [2]string{isatMAC, peerMAC}},
-		{"arcnet", 1500, [2]string{"1f", "20"}},
+		{"ethernet", 1500, [2]string{isatMAC, peerMAC}, peerMAC},
+		{"token-ring", 2002, [2]string{isatMAC, peerMAC}, "2.0.0.0.0.2"},
+		{"arcnet", 1500, [2]string{"1f", "20"}, "20"},
 	} {
 		t.Run(tt.medium, func(t *testing.T) {
 			dir, err := os.MkdirTemp("", "cable")
@@ -99,8 +100,7 @@ addresses = ["%s/24"]
 			if e, ok := da.Entry("isat0", peerIP); !ok || string(e.MAC) != tt.macs[1] {
 				t.Errorf("the entry is %+v, %v", e, ok)
 			}
-			shown := strings.NewReplacer(":0", ".", ":", ".").Replace(":" + tt.macs[1])[1:] // link_ntoa(3)
-			if out := da.Tool("arp", "-an").Stdout; !strings.Contains(out, fmt.Sprintf("? (%s) at %s on isat0 expires in", peerIP, shown)) {
+			if out := da.Tool("arp", "-an").Stdout; !strings.Contains(out, fmt.Sprintf("? (%s) at %s on isat0 expires in", peerIP, tt.shown)) {
 				t.Errorf("isat arp -an says\n%s", out)
 			}
 		})
