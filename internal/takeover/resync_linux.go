@@ -131,8 +131,10 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 		}
 	}
 	t.mu.Unlock()
-	if m.isAdministered(t, k.IP) {
-		m.Administered() // it is written down, and is no more
+	if c.Origin == host.Administrator || m.isAdministered(t, k.IP) {
+		// It is isat's now and not written down yet: another has changed it, or
+		// isat was killed. Or it is written down, and is no more.
+		m.Administered()
 	}
 	if _, err := m.host.Set(c); err != nil {
 		m.log.Warn("the kernel has a neighbour that isat does not adopt", "interface", c.Interface, "ip", k.IP, "mac", k.MAC, "error", err)

@@ -198,6 +198,10 @@ func TestHostKeepsTheLastWord(t *testing.T) {
 	replace("33", "a3", "permanent")
 	d = d.Restart(standard)
 	await("after a restart", perm(30, "a0"), perm(33, "a3"))
+	// The first has isat's mark still, so that it is isat's to write down now.
+	d.Stop()
+	d = d.Restart(standard)
+	await("after another restart", perm(30, "a0"), perm(33, "a3"))
 }
 
 // listingOf waits until isat lists these addresses and no other, and returns the
