@@ -62,11 +62,18 @@ func (d *ISAT) Restart(config string) *ISAT {
 
 func startISAT(t testing.TB, h *Host, dir, config string) *ISAT {
 	t.Helper()
-	d := &ISAT{Host: h, t: t, dir: dir, wires: make(map[string]*Capture)}
-	d.WriteConfig(config)
+	wires := make(map[string]*Capture)
 	for _, ifname := range h.ethernets() {
-		d.wires[ifname] = h.Capture(ifname)
+		wires[ifname] = h.Capture(ifname)
 	}
+	return launch(t, h, dir, config, wires)
+}
+
+// launch starts a daemon, with captures that are there already or with none.
+func launch(t testing.TB, h *Host, dir, config string, wires map[string]*Capture) *ISAT {
+	t.Helper()
+	d := &ISAT{Host: h, t: t, dir: dir, wires: wires}
+	d.WriteConfig(config)
 	os.Remove(d.path("notify")) // of the daemon before
 	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.path("notify"), Net: "unixgram"})
 	if err != nil {
