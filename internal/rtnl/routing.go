@@ -19,8 +19,9 @@ type Routing struct {
 	in     []byte
 }
 
-// routingBuffer is small: what finds no room in it was to say the same.
-const routingBuffer = 64 << 10
+// routingBuffer has room for a few notifications: what finds none was to say the same,
+// and costs the reader nothing.
+const routingBuffer = 4 << 10
 
 // DialRouting opens the socket, which needs no privilege.
 func DialRouting(c Config) (*Routing, error) {

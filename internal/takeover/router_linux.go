@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/isat-project/isat/internal/rtnl"
 	"github.com/isat-project/isat/proxy"
@@ -167,6 +168,11 @@ func (m *Manager) linkOf(index int) (rtnl.Link, error) {
 	return m.router.Link(index)
 }
 
+// routingPause is how long changes of routes are taken together after one: a table
+// that flaps costs two hundred wakings a second, however many routes it has, and a
+// decision outlives its route by no more.
+const routingPause = 5 * time.Millisecond
+
 // runRouting drops the routing decisions whenever one may have changed, until the
 // socket is closed.
 func (m *Manager) runRouting(ctx context.Context) error {
@@ -179,5 +185,9 @@ func (m *Manager) runRouting(ctx context.Context) error {
 			return fmt.Errorf("receiving the kernel's changes of routes: %w", err)
 		}
 		m.host.InvalidateRoutes()
+		select {
+		case <-ctx.Done():
+		case <-time.After(routingPause):
+		}
 	}
 }
