@@ -143,6 +143,31 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
+// TestCableMoved: a neighbour learned on one interface is heard on another, as
+// when its cable is plugged in there. Its entry stays.
+func TestCableMoved(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n := l.host(macHost, "192.0.2.1/24")
+		other := segment.New(segment.Options{})
+		defer other.Close()
+		mac := lladdr.MustParse("02:00:00:00:01:01")
+		if _, err := n.Attach(host.InterfaceConfig{Name: "e1", Index: 2, MAC: mac, Port: other.Port(mac),
+			Addresses: []host.Address{{Prefix: prefix("198.51.100.1/24")}}}); err != nil {
+			t.Fatal(err)
+		}
+		neighbour := lladdr.MustParse(macPeer)
+		(&stranger{l, other.Port(neighbour), neighbour}).ask("198.51.100.1", "198.51.100.9")
+		l.stranger(macPeer).ask("198.51.100.1", "198.51.100.9")
+		seen := n.seen(event.WrongInterface)
+		if want := "arp: 198.51.100.9 is on e1 but got reply from 02:00:00:00:00:02 on e0"; len(seen) != 1 || seen[0].Message != want {
+			t.Errorf("events %+v, want one: %s", seen, want)
+		}
+		if e := n.entry(t, "198.51.100.9"); e.Interface != "e1" {
+			t.Errorf("the entry is on %s", e.Interface)
+		}
+	})
+}
+
 // TestSuppressed: max_log_per_second of a kind for an address in a second, and
 // the number of those held back at its end.
 func TestSuppressed(t *testing.T) {

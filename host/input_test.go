@@ -73,6 +73,8 @@ var dropCases = []dropCase{
 	{host.DropHardwareLength, "more than any", nil, nil,
 		rawFrame("ffffffffffff 020000000002 0806 0001 0800 20 04 0001" + strings.Repeat("02", 72))},
 	{host.DropProtocolType, "another protocol", nil, nil, request(func(p *arp.Packet) { p.ProtocolType = 0x86dd })},
+	{host.DropProtocolType, "trailers", nil, nil, request(func(p *arp.Packet) { p.ProtocolType = 0x1000 })}, // RFC 893
+	{host.DropNotARP, "a packet with a trailer of 512 bytes", nil, nil, rawFrame("020000000001 020000000002 1001" + strings.Repeat("00", 46))},
 	{host.DropProtocolLength, "sixteen bytes", nil, nil,
 		rawFrame("ffffffffffff 020000000002 0806 0001 0800 06 10 0001 020000000002" + strings.Repeat("20", 16) + "000000000000" + strings.Repeat("20", 16))},
 	{host.DropProtocolLength, "five bytes", nil, nil,

@@ -20,7 +20,7 @@ func TestBadPackets(t *testing.T) {
 	for _, hrd := range []int{0, 2, 7, 15, 24, 32, 0x0100, 65535} {
 		add("hardware_type", fmt.Sprint("hardware type ", hrd), "ether(body(%d, 0x0800, 6, 4, 1, %s))", hrd, sound)
 	}
-	for _, pro := range []int{0, 6, 0x0806, 0x86dd, 0x0008, 65535} {
+	for _, pro := range []int{0, 6, 0x0806, 0x1000, 0x86dd, 0x0008, 65535} {
 		add("protocol_type", fmt.Sprintf("protocol type %#04x", pro), "ether(body(1, %d, 6, 4, 1, %s))", pro, sound)
 	}
 	for _, op := range []int{0, 3, 4, 8, 9, 25, 0x0100, 65535} {

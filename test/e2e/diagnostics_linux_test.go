@@ -204,3 +204,34 @@ func (d *ISAT) follow(t *testing.T) func() []api.Event {
 	})
 	return events
 }
+
+// TestDiagnosticsOfWiring: both interfaces of isat are on one Ethernet, and so is
+// a Linux host of the network of e1 alone: e0 hears it, too.
+//
+//	isat 192.0.2.1 e0 ──┐
+//	  198.51.100.1 e1 ──┴─ e0 198.51.100.9 peer
+func TestDiagnosticsOfWiring(t *testing.T) {
+	t.Parallel()
+	Require(t, "arping")
+	n := NewNet(t)
+	isat, peer := n.Host("isat"), n.Host("peer")
+	n.Switch("switch", isat.End("e0", isatMAC), isat.End("e1", "02:00:00:00:00:03"), peer.End("e0", peerMAC))
+	isat.Must("ip", "addr", "add", isatIP+"/24", "dev", "e0")
+	isat.Must("ip", "addr", "add", "198.51.100.1/24", "dev", "e1")
+	peer.Must("ip", "addr", "add", "198.51.100.9/24", "dev", "e0")
+	d := StartISAT(t, isat, standard+strings.ReplaceAll(standard, "e0", "e1"))
+	for _, ifname := range []string{"e0", "e1"} {
+		d.Wire(ifname).AllowClaims("isat answers on both")
+	}
+	line := "arp: 198.51.100.9 is on e1 but got reply from " + peerMAC + " on e0"
+	await(t, "isat says "+line, func() bool {
+		peer.Run("arping", "-q", "-c", "1", "-w", "1", "-I", "e0", "198.51.100.1")
+		return d.Said(line) > 0
+	})
+	if e, ok := d.Entry("e1", "198.51.100.9"); !ok || string(e.MAC) != peerMAC {
+		t.Errorf("isat has %+v, %v on e1", e, ok)
+	}
+	if e, ok := d.Entry("e0", "198.51.100.9"); ok {
+		t.Errorf("isat has %+v on e0", e)
+	}
+}

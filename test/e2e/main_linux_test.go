@@ -51,6 +51,9 @@ func program(t testing.TB) string {
 		if raceEnabled {
 			args = append(args, "-race")
 		}
+		if overlay := os.Getenv("ISAT_TEST_OVERLAY"); overlay != "" { // of test/arp4
+			args = append(args, "-overlay", overlay)
+		}
 		out, err := exec.Command("go", append(args, "../../cmd/isat")...).CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("building isat: %w\n%s", err, out)
