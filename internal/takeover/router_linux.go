@@ -31,15 +31,14 @@ var lowest = netip.AddrFrom4([4]byte{0, 0, 0, 1})
 // where it would send a packet of its own to the target, so that rules by source or
 // interface do not count, and the way back is the default route.
 //
-// The error wraps ENXIO if the interface is not taken over.
+// The interface need not be taken over: what a host of its own hears on its port
+// comes to the kernel by the TUN device, which forwards it, too. The error wraps
+// ENXIO if there is no such interface.
 func (m *Manager) Route(_ context.Context, q proxy.Question) (proxy.Routes, error) {
-	t := m.byName(q.Interface)
-	if t == nil {
-		return proxy.Routes{}, fmt.Errorf("asking for the route of a request on %s: it is not taken over: %w", q.Interface, syscall.ENXIO)
+	d, err := m.decision(q.Interface)
+	if err != nil {
+		return proxy.Routes{}, fmt.Errorf("asking for the route of a request on %s: %w", q.Interface, err)
 	}
-	t.mu.Lock()
-	d := decision{m: m, here: t.link, kernelsWay: t.policy.proxyARP}
-	t.mu.Unlock()
 	if q.Sender.IsUnspecified() {
 		return d.probe(q)
 	}
@@ -53,6 +52,24 @@ type decision struct {
 	// kernelsWay says that the kernel's proxy_arp is set, which does not look at the
 	// way back, but is silent to a sender that cannot be on the link.
 	kernelsWay bool
+}
+
+func (m *Manager) decision(name string) (decision, error) {
+	if t := m.byName(name); t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return decision{m: m, here: t.link, kernelsWay: t.policy.proxyARP}, nil
+	}
+	for _, l := range *m.links.Load() {
+		if l.Name == name {
+			return decision{m: m, here: l}, nil
+		}
+	}
+	l, err := m.router.LinkByName(name)
+	if rtnl.IsNotExist(err) {
+		return decision{}, syscall.ENXIO
+	}
+	return decision{m: m, here: l}, err
 }
 
 func (d *decision) forward(q proxy.Question) (proxy.Routes, error) {

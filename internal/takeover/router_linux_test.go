@@ -120,8 +120,8 @@ func TestRoute(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want %+v", test.name, got, err, test.want)
 		}
 	}
-	if _, err := r.m.Route(t.Context(), proxy.Question{Interface: "r0", Target: neighbourIP, Sender: neighbourIP}); !errors.Is(err, syscall.ENXIO) {
-		t.Errorf("on an interface that is not taken over: %v, want ENXIO", err)
+	if _, err := r.m.Route(t.Context(), proxy.Question{Interface: "none0", Target: neighbourIP, Sender: neighbourIP}); !errors.Is(err, syscall.ENXIO) {
+		t.Errorf("on an interface that is not there: %v, want ENXIO", err)
 	}
 }
 
