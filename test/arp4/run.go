@@ -38,7 +38,7 @@ type outcome struct {
 // goTest runs tests of one directory, with an overlay unless it is "".
 func (r runner) goTest(ctx context.Context, overlay, dir string, tests []testName) (outcome, error) {
 	// Vetting and optimizing take longer than most of these tests.
-	args := []string{"test", "-json", "-count=1", "-vet=off", "-gcflags=-N -l", "-timeout=5m", "-run", pattern(tests)}
+	args := []string{"test", "-json", "-count=1", "-vet=off", "-gcflags=-N -l", "-timeout=3m", "-run", pattern(tests)}
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
