@@ -12,8 +12,8 @@ import (
 // Address is the machine of one address on one interface. Use [New]. It is not
 // safe for concurrent use; its owner guards it together with its [Interface].
 //
-// The owner gives it [Release] before it drops it, so that a place in the
-// interface's budget is given back.
+// The owner gives it [Release] before it drops it, so that it gives back what
+// the interface has promised it.
 type Address struct {
 	// Policy may be changed between calls; it holds from the next input on.
 	Policy Policy
@@ -41,9 +41,9 @@ type Address struct {
 type stage uint8
 
 const (
-	stageDue   stage = iota // no gate was asked
-	stageBegun              // its train may begin at slot
-	stageSlot               // it may leave at slot
+	stageDue   stage = iota // no gate was asked, or the budget refused it
+	stageTrain              // its train may begin at slot
+	stageFrame              // it may leave at slot
 )
 
 // New returns an IPv4 address in state [None] on an interface.
@@ -75,12 +75,12 @@ type Kind uint8
 
 // The kinds of input.
 const (
-	Tick    Kind = iota // time has passed, or a field of the interface has changed
+	Tick    Kind = iota // time has passed, or the interface has changed
 	Assign              // the address is new on the interface, or set up anew
 	Adopt               // it was there, and in use, before
 	Release             // it was taken off the interface
 	Inquire             // is it free? Only in state None
-	LinkUp              // the link came back: Interface.Up is true again
+	LinkUp              // the link came back; after Interface.SetLink(true)
 	Hear                // a packet that has it as sender or target was heard
 	Ask                 // a request for it is to be answered
 )
@@ -182,6 +182,9 @@ func (a *Address) forgetSlot() {
 		a.ifc.budget.leave()
 		a.delayed = false
 	}
+	if a.stage == stageTrain {
+		a.ifc.pacer.leave()
+	}
 	a.slot, a.stage = never, stageDue
 }
 
@@ -233,7 +236,7 @@ func (a *Address) enter(now moment, row *Transition, owner lladdr.Addr) {
 	case DefenceDue:
 		a.owed = false
 	case Calmed:
-		a.defended = 0
+		a.conflicted, a.defended = never, 0
 	case Conflicted, Lost:
 		a.step(now)
 		a.owed, a.owner = false, owner

@@ -37,6 +37,14 @@ func TestAnnouncements(t *testing.T) {
 	}
 }
 
+// TestNotOursIsNotRepeated: only own addresses are announced periodically.
+func TestNotOursIsNotRepeated(t *testing.T) {
+	b := inWith(t, Verified, Policy{Proxied: true})
+	if d := b.Deadline(); !d.IsZero() {
+		t.Errorf("deadline %v", d)
+	}
+}
+
 // TestReplies: unicast, but to all if broadcast_interval has passed since the
 // last broadcast, announcements included.
 func TestReplies(t *testing.T) {
@@ -83,7 +91,7 @@ func isReply(e Effect) bool { return e.Action == Reply }
 func TestBudget(t *testing.T) {
 	config := mib.New().Settings("").ACD
 	ifc := NewInterface(start, &config, macs{ours}, rand.NewPCG(1, 1))
-	ifc.Up = true
+	ifc.SetLink(true)
 	addresses := make([]Address, 200)
 	last, sent := make([]time.Time, len(addresses)), make([]int, len(addresses))
 	perHour := make(map[int]int)
@@ -140,6 +148,11 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// another address is refused by the budget, after that of b.
+func another(b *bench) {
+	b.ifc.budget.take(b.ifc.moment(b.now), b.config.DefendRate, b.config.DefendPeriod, false)
+}
+
 // TestDelayed: over budget nothing is sent, and a broadcast reply makes up for it.
 func TestDelayed(t *testing.T) {
 	b := in(t, Verified)
@@ -151,8 +164,15 @@ func TestDelayed(t *testing.T) {
 	if d := b.Deadline(); d != start.Add(time.Hour) {
 		t.Errorf("it is announced at %v, want the next period", d)
 	}
+	another(b)
+	b.config.BroadcastInterval = time.Hour
+	b.kind(Ask).want(t, Verified, "reply")
+	if !b.Delayed() || b.Deadline() != start.Add(time.Hour) {
+		t.Errorf("after a reply to the asker delayed is %v, deadline %v", b.Delayed(), b.Deadline())
+	}
+	b.config.BroadcastInterval = time.Second
 	b.kind(Ask).want(t, Verified, "reply to all")
-	if b.Delayed() || b.ifc.budget.waiting != 0 {
+	if b.Delayed() || b.ifc.budget.waiting != 1 {
 		t.Errorf("after a broadcast reply delayed is %v, %d wait", b.Delayed(), b.ifc.budget.waiting)
 	}
 	for _, tt := range []struct {
@@ -174,6 +194,27 @@ func TestDelayedIsServed(t *testing.T) {
 	b.until().want(t, Verified, "announce")
 	if b.Delayed() || b.ifc.budget != (budget{start: moment(time.Hour) + 1, spent: 1}) {
 		t.Errorf("delayed is %v, the budget %+v", b.Delayed(), b.ifc.budget)
+	}
+}
+
+// TestDelayedWhileDefending: that the claim is over does not cost the place.
+func TestDelayedWhileDefending(t *testing.T) {
+	b := in(t, Defending)
+	b.config.DefendInterval = time.Second
+	delay(b)
+	another(b)
+	if b.come(t, Verified); !b.Delayed() || b.Deadline() != start.Add(time.Hour) {
+		t.Errorf("delayed is %v, deadline %v", b.Delayed(), b.Deadline())
+	}
+}
+
+// TestDelayedAndSwitchedOff: a place in the budget is no reason to announce.
+func TestDelayedAndSwitchedOff(t *testing.T) {
+	b := in(t, Verified)
+	delay(b)
+	b.config.DefendInterval = 0
+	if d := b.Deadline(); !d.IsZero() {
+		t.Errorf("deadline %v", d)
 	}
 }
 

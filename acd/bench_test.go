@@ -56,7 +56,7 @@ type bench struct {
 func newBench(policy Policy) *bench {
 	b := &bench{config: mib.New().Settings("").ACD, now: start}
 	b.ifc = NewInterface(start, &b.config, macs{ours, sibling}, middle)
-	b.ifc.Up = true
+	b.ifc.SetLink(true)
 	b.Address = New(b.ifc, address, policy)
 	return b
 }

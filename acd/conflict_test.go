@@ -68,11 +68,11 @@ func TestConflictWhileProbing(t *testing.T) {
 	})
 	t.Run("step 5: link up is a try at once", func(t *testing.T) {
 		b := in(t, Duplicate)
-		b.ifc.Up = false
+		b.ifc.SetLink(false)
 		if d := b.Deadline(); !d.IsZero() {
 			t.Errorf("deadline %v without link", d)
 		}
-		b.ifc.Up = true
+		b.ifc.SetLink(true)
 		b.kind(LinkUp).silent(t, Recovering)
 		if probes := b.sent(Probe, 10*time.Second); len(probes) != 3 {
 			t.Errorf("probes at %v", probes)
@@ -89,9 +89,9 @@ func TestConflictWhileProbing(t *testing.T) {
 	})
 	t.Run("step 7: at boot the same", func(t *testing.T) {
 		b := newBench(Policy{})
-		b.ifc.Up = false
+		b.ifc.SetLink(false)
 		b.kind(Assign)
-		b.ifc.Up = true
+		b.ifc.SetLink(true)
 		b.kind(LinkUp).hear(claim).want(t, Duplicate, "withdraw, report:duplicate")
 	})
 }
@@ -189,6 +189,54 @@ func TestDefence(t *testing.T) {
 		b.come(t, Verified)
 		if got := conflicts(b, 1, 1, 1, 1); got != "dddx" {
 			t.Errorf("after it %q, want all defences again", got)
+		}
+	})
+	t.Run("step 2: anew, though the owner's ticks are late", func(t *testing.T) {
+		b := in(t, Verified)
+		if got := conflicts(b, 1000, 1, 1); got != "ddd" {
+			t.Fatal(got)
+		}
+		b.after(31*time.Second).claim().want(t, Defending, "report:conflict, announce, report:defended")
+		if got := conflicts(b, 1, 1, 1); got != "ddx" {
+			t.Errorf("after it %q", got)
+		}
+	})
+	t.Run("step 2: what is over does not count in a longer window", func(t *testing.T) {
+		b := in(t, Verified)
+		if got := conflicts(b, 1000, 1, 1, 31); got != "dddd" {
+			t.Fatal(got)
+		}
+		b.come(t, Verified)
+		b.config.ConflictWindow = time.Hour
+		if got := conflicts(b, 1, 1, 1, 1); got != "dddx" {
+			t.Errorf("after it %q", got)
+		}
+	})
+	t.Run("an address that is gone is forgotten", func(t *testing.T) {
+		b := in(t, Verified)
+		if got := conflicts(b, 1000, 1, 1); got != "ddd" {
+			t.Fatal(got)
+		}
+		b.kind(Release).kind(Adopt)
+		if got := conflicts(b, 1, 1, 1, 1); got != "dddx" {
+			t.Errorf("after it %q", got)
+		}
+	})
+	t.Run("conflict_window 0 does not keep the defence from being sent", func(t *testing.T) {
+		b := in(t, Verified)
+		b.config.ConflictWindow = 0
+		b.ifc.pacer.send(b.ifc.moment(b.now)) // somebody else's frame
+		b.claim().want(t, Defending, "report:conflict")
+		b.until().want(t, Verified, "announce, report:defended")
+	})
+	t.Run("tolerated: the announcement that waits is not sent", func(t *testing.T) {
+		b := inWith(t, Announcing, Policy{Detect: DetectAnnounce, Defend: DefendNever})
+		b.after(2*time.Second - pause)
+		b.ifc.pacer.send(b.ifc.moment(b.now))
+		b.kind(Tick).silent(t, Announcing) // it has a slot
+		b.claim().want(t, Verified, "report:conflict")
+		if sent := b.sent(Announce, time.Minute); len(sent) != 0 {
+			t.Errorf("announced at %v", sent)
 		}
 	})
 	t.Run("the state calms down", func(t *testing.T) {

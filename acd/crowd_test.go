@@ -24,7 +24,7 @@ type crowd struct {
 func newCrowd(n int) *crowd {
 	config := mib.New().Settings("").ACD
 	c := &crowd{ifc: NewInterface(start, &config, macs{ours}, rand.NewPCG(3, 4)), timers: deadline.New[int](start)}
-	c.ifc.Up = true
+	c.ifc.SetLink(true)
 	c.addresses, c.timer = make([]Address, n), make([]deadline.Timer[int], n)
 	for i := range c.addresses {
 		c.addresses[i] = New(c.ifc, netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), Policy{})
@@ -160,6 +160,132 @@ func TestTenThousandAddresses(t *testing.T) {
 	c.run(again.Add(2*time.Minute), do)
 	if want := 2 * n * (3 + 5); frames.n != want {
 		t.Errorf("%d frames after the link came back, want %d", frames.n, want)
+	}
+}
+
+// TestFlappingLink: what was to be sent when the link went does not delay what is
+// to be sent when it is back.
+func TestFlappingLink(t *testing.T) {
+	const n = 10_000
+	c := newCrowd(n)
+	verified := 0
+	do := func(_ time.Time, _ int, e Effect) {
+		if e.Action == Use {
+			verified++
+		}
+	}
+	for i := range n {
+		c.give(start, i, Input{Kind: Assign}, func(int, Effect) {})
+	}
+	now := start
+	for range 20 {
+		now = now.Add(3 * time.Second)
+		c.run(now, do)
+		c.ifc.SetLink(false)
+		now = now.Add(time.Second)
+		c.ifc.SetLink(true)
+		for i := range n {
+			c.give(now, i, Input{Kind: LinkUp}, func(int, Effect) {})
+		}
+	}
+	if verified != 0 {
+		t.Fatalf("%d are verified in less than it takes", verified)
+	}
+	c.run(now.Add(7*time.Second+n*3*slotLength), do)
+	if verified != n {
+		t.Errorf("%d of %d are verified", verified, n)
+	}
+	c.run(now.Add(5*time.Minute), do)
+	if c.ifc.pacer.waiting != 0 {
+		t.Errorf("%d trains wait in the end", c.ifc.pacer.waiting)
+	}
+}
+
+// TestFlappingLinkInUse: the same with addresses that are announced at once.
+func TestFlappingLinkInUse(t *testing.T) {
+	const n = 10_000
+	c := newCrowd(n)
+	for i := range n {
+		c.give(start, i, Input{Kind: Adopt}, func(int, Effect) {})
+	}
+	now := start.Add(time.Minute)
+	c.run(now, func(time.Time, int, Effect) {})
+	announced := 0
+	for range 5 {
+		announced = 0
+		c.ifc.SetLink(false)
+		now = now.Add(time.Second)
+		c.ifc.SetLink(true)
+		for i := range n {
+			c.give(now, i, Input{Kind: LinkUp}, func(_ int, e Effect) {
+				if e.Action == Announce {
+					announced++
+				}
+			})
+		}
+	}
+	// All have been announced once, counting those that follow.
+	const once = n * 5 * slotLength
+	c.run(now.Add(once+time.Second), func(_ time.Time, _ int, e Effect) {
+		if e.Action == Announce && e.Cause == AnnounceDue {
+			announced++
+		}
+	})
+	if announced < n {
+		t.Errorf("%d announcements in %v, want those of %d addresses", announced, once, n)
+	}
+}
+
+// TestTrains: what a train is counted for when it begins.
+func TestTrains(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		from   State
+		how    func(*bench)
+		frames int
+	}{
+		{"probes", Probing, due, 3},
+		{"the second probe", Probing, func(b *bench) { due(b); b.ifc.pacer.train = never; due(b) }, 0},
+		{"announcements", None, trust, 5},
+		{"one announcement", None, adopt, 1},
+		{"the second announcement", Announcing, due, 0},
+		{"announcements with those that follow the probes", Verified, linkUp, 5},
+		{"a periodic announcement", Verified, due, 1},
+		{"a defence", Verified, heard, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := in(t, tt.from)
+			b.ifc.pacer.train = never
+			tt.how(b)
+			want := never
+			if tt.frames > 0 {
+				want = b.ifc.moment(b.now).after(time.Duration(tt.frames) * slotLength)
+			}
+			if got := b.ifc.pacer.train; got != want {
+				t.Errorf("the next train may begin at %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+// TestCancelledInquiries do not delay others.
+func TestCancelledInquiries(t *testing.T) {
+	const n = 10_000
+	c := newCrowd(n)
+	now := start
+	for range 3 {
+		for i := range n {
+			c.give(now, i, Input{Kind: Inquire}, func(int, Effect) {})
+		}
+		now = now.Add(2 * time.Second)
+		c.run(now, func(time.Time, int, Effect) {})
+		for i := range n {
+			c.give(now, i, Input{Kind: Release}, func(int, Effect) {})
+		}
+	}
+	c.give(now, 0, Input{Kind: Inquire}, func(int, Effect) {})
+	if took := c.run(now.Add(time.Hour), func(time.Time, int, Effect) {}).Sub(now); took > 7*time.Second {
+		t.Errorf("one inquiry after them takes %v", took)
 	}
 }
 

@@ -24,7 +24,7 @@ func ExampleAddress() {
 	config.ProbeDelay = 0 // chance would print another time every time
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	ifc := acd.NewInterface(now, &config, own(lladdr.MustParse("02:00:00:00:00:01")), rand.NewPCG(1, 2))
-	ifc.Up = true
+	ifc.SetLink(true)
 	address := acd.New(ifc, netip.MustParseAddr("192.0.2.1"), acd.Policy{})
 
 	handle := func(in acd.Input) {
@@ -69,7 +69,7 @@ func ExampleAddress_inquiry() {
 	config := mib.New().Settings("eth0").ACD
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	ifc := acd.NewInterface(now, &config, own(lladdr.MustParse("02:00:00:00:00:01")), rand.NewPCG(1, 2))
-	ifc.Up = true
+	ifc.SetLink(true)
 	question := acd.New(ifc, netip.MustParseAddr("192.0.2.9"), acd.Policy{})
 
 	effects := question.Handle(now, acd.Input{Kind: acd.Inquire}, nil)

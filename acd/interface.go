@@ -22,10 +22,6 @@ type Interface struct {
 	Config *mib.ACD // the tunables in force; not nil
 	Self   Self     // not nil
 	Rand   Rand     // not nil
-	// Up says that there is a link. While it is false nothing is sent, and no
-	// time passes for what is under way. When it becomes true, each address is
-	// given [LinkUp].
-	Up bool
 	// ReportsLink says that the driver tells when the link comes and goes: probes
 	// are fast then.
 	ReportsLink bool
@@ -35,6 +31,7 @@ type Interface struct {
 	Reprobe Reprobe
 
 	base   time.Time
+	up     bool
 	budget budget
 	pacer  pacer
 }
@@ -44,6 +41,19 @@ type Interface struct {
 func NewInterface(start time.Time, config *mib.ACD, self Self, rand Rand) *Interface {
 	return &Interface{Config: config, Self: self, Rand: rand, base: start}
 }
+
+// SetLink says whether there is a link. While there is none, nothing is sent and
+// no time passes for what is under way: give each address a [Tick]. When it is
+// back, give each [LinkUp].
+func (i *Interface) SetLink(up bool) {
+	i.up = up
+	if !up {
+		i.pacer.train = never // what was to be sent is not
+	}
+}
+
+// Link reports whether there is a link.
+func (i *Interface) Link() bool { return i.up }
 
 // moment is a time in nanoseconds after an interface's base, plus one: 8 bytes in
 // place of the 24 of a time.Time.

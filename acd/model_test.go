@@ -30,8 +30,8 @@ func TestLife(t *testing.T) {
 			l.step()
 		}
 		l.kind(Release)
-		if l.ifc.budget.waiting != 0 {
-			t.Fatalf("%d places in the budget are left", l.ifc.budget.waiting)
+		if l.ifc.budget.waiting != 0 || l.ifc.pacer.waiting != 0 {
+			t.Fatalf("%d places in the budget and %d trains are left", l.ifc.budget.waiting, l.ifc.pacer.waiting)
 		}
 	})
 }
@@ -87,10 +87,10 @@ func (l *life) step() {
 			l.config = drawConfig(l.t)
 		}
 		if rapid.IntRange(0, 30).Draw(l.t, "link goes") == 0 {
-			l.ifc.Up = false
+			l.ifc.SetLink(false)
 		}
 	case LinkUp:
-		l.ifc.Up = true
+		l.ifc.SetLink(true)
 	case Hear:
 		in.Packet = rapid.SampledFrom(packets).Draw(l.t, "packet")
 		in.Elsewhere = rapid.IntRange(0, 9).Draw(l.t, "elsewhere") == 0
@@ -176,7 +176,7 @@ func (l *life) carryOut(in Input, before State) {
 // sent checks the pace of the interface. An owner that is late sends together what
 // had its slots meanwhile.
 func (l *life) sent() {
-	if !l.ifc.Up {
+	if !l.ifc.Link() {
 		l.t.Fatal("a frame without link")
 	}
 	if !l.frame.IsZero() && l.now.Sub(l.frame) < slotLength && !l.late {

@@ -4,7 +4,7 @@ import "time"
 
 // next returns the cause that comes with time, and when; never if none does.
 func (a *Address) next() (Cause, moment) {
-	if !a.ifc.Up {
+	if !a.ifc.up {
 		if a.state == Inquiring {
 			return Unlinked, a.since
 		}
@@ -81,27 +81,28 @@ func (a *Address) recovers() bool { return a.ifc.Config.DupRecovery > 0 && !a.Po
 // now. If not, it notes the slot at which to ask the next one.
 func (a *Address) admit(now moment, cause Cause) bool {
 	if a.stage == stageDue {
-		if cause == PeriodicDue {
-			c := a.ifc.Config
-			ok, when := a.ifc.budget.take(now, c.DefendRate, c.DefendPeriod, a.delayed)
-			a.delayed = !ok
-			if !ok {
-				a.slot = when
-				return false
-			}
+		if cause == PeriodicDue && !a.afford(now) {
+			return false
 		}
-		a.slot, a.stage = now, stageBegun
-		if n := a.train(cause); n > 0 {
-			a.slot = a.ifc.pacer.begin(now, n)
-		}
+		a.slot, a.stage = a.ifc.pacer.queue(now, a.train(cause)), stageTrain
 		if a.slot > now {
 			return false
 		}
 	}
-	if a.stage == stageBegun {
-		a.slot, a.stage = a.ifc.pacer.send(now), stageSlot
+	if a.stage == stageTrain {
+		a.ifc.pacer.begin()
+		a.slot, a.stage = a.ifc.pacer.send(now), stageFrame
 	}
 	return a.slot <= now
+}
+
+// afford asks the budget for a periodic announcement. If it is refused, the slot
+// is the place that was given instead.
+func (a *Address) afford(now moment) (ok bool) {
+	c := a.ifc.Config
+	ok, a.slot = a.ifc.budget.take(now, c.DefendRate, c.DefendPeriod, a.delayed)
+	a.delayed = !ok
+	return ok
 }
 
 // train returns how many frames begin with one that is due; 0 if it belongs to a
@@ -120,7 +121,8 @@ func (a *Address) train(cause Cause) int {
 	return 0
 }
 
-// window is how long a claim counts for the next one.
+// window is how long a claim counts for the next one: conflict_window, or
+// DEFEND_INTERVAL of RFC 5227, which is not the tunable defend_interval.
 func (a *Address) window() time.Duration {
 	if a.Policy.Defend == DefendOnce || a.Policy.Defend == DefendAlways {
 		return DefendInterval

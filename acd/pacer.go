@@ -21,15 +21,31 @@ const slotLength = time.Second / FramesPerSecond
 // milliseconds that this makes. An owner whose ticks are late sends together what
 // had its slots meanwhile.
 type pacer struct {
-	train moment // when the next train may begin
-	frame moment // when the next frame may leave
+	train   moment // when the next train may begin
+	frame   moment // when the next frame may leave
+	waiting int    // trains that were told when to begin and have not
 }
 
-// begin returns when a train of n frames may begin, now or later.
-func (p *pacer) begin(now moment, n int) moment {
+// queue returns when a train of n frames may begin, now or later. Say begin when
+// it does, or leave if it never will. n may be 0, for a frame that does not wait.
+func (p *pacer) queue(now moment, n int) moment {
+	p.waiting++
+	if n == 0 {
+		return now
+	}
 	at := max(now, p.train)
 	p.train = at.after(time.Duration(n) * slotLength)
 	return at
+}
+
+func (p *pacer) begin() { p.waiting-- }
+
+// leave gives up the place of a train. When none waits, the next need not, either.
+func (p *pacer) leave() {
+	p.waiting--
+	if p.waiting == 0 {
+		p.train = never
+	}
 }
 
 // send returns when a frame of a train that has begun may leave, now or later.

@@ -120,8 +120,8 @@ func TestProbingSkipped(t *testing.T) {
 		{"probe_count 0", Policy{}, func(b *bench) { b.config.ProbeCount = 0 }, Announcing, "use, announce"},
 		{"fastprobe_count 0, fast", Policy{}, func(b *bench) { reportsLink(b); b.config.FastProbeCount = 0 }, Announcing, "use, announce"},
 		{"fastprobe_count 0, slow", Policy{}, func(b *bench) { b.config.FastProbeCount = 0 }, Probing, "suspend, report:probing"},
-		{"no link", Policy{}, func(b *bench) { b.ifc.Up = false }, Probing, "suspend, report:probing"},
-		{"policy announce without link", Policy{Detect: DetectAnnounce}, func(b *bench) { b.ifc.Up = false }, Announcing, "use"},
+		{"no link", Policy{}, func(b *bench) { b.ifc.SetLink(false) }, Probing, "suspend, report:probing"},
+		{"policy announce without link", Policy{Detect: DetectAnnounce}, func(b *bench) { b.ifc.SetLink(false) }, Announcing, "use"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(tt.policy)
@@ -129,7 +129,7 @@ func TestProbingSkipped(t *testing.T) {
 				tt.set(b)
 			}
 			b.kind(Assign).want(t, tt.state, tt.does)
-			if down := !b.ifc.Up; down != b.Deadline().IsZero() && tt.state != Exempt {
+			if down := !b.ifc.Link(); down != b.Deadline().IsZero() && tt.state != Exempt {
 				t.Errorf("link down is %v, deadline %v", down, b.Deadline())
 			}
 		})
@@ -156,12 +156,12 @@ func TestNotUsedWhileProbing(t *testing.T) {
 // TestLinkDropsWhileProbing: probing stops, and begins anew on link up.
 func TestLinkDropsWhileProbing(t *testing.T) {
 	b := newBench(Policy{}).kind(Assign).until() // one probe
-	b.ifc.Up = false
+	b.ifc.SetLink(false)
 	b.tick(time.Hour).silent(t, Probing)
 	if d := b.Deadline(); !d.IsZero() {
 		t.Fatalf("deadline %v without link", d)
 	}
-	b.ifc.Up = true
+	b.ifc.SetLink(true)
 	b.kind(LinkUp).silent(t, Probing)
 	if probes := b.sent(Probe, 10*time.Second); len(probes) != 3 {
 		t.Errorf("probes at %v, want three", probes)
@@ -188,9 +188,9 @@ func TestLinkReturns(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := inWith(t, Verified, tt.policy)
 			b.ifc.Reprobe = tt.reprobe
-			b.ifc.Up = false
+			b.ifc.SetLink(false)
 			b.tick(time.Minute).silent(t, Verified)
-			b.ifc.Up = true
+			b.ifc.SetLink(true)
 			b.kind(LinkUp)
 			usable := true
 			var sent []Action
@@ -237,9 +237,9 @@ func TestAdopted(t *testing.T) {
 // TestAdoptedWithoutLink is announced when the link comes.
 func TestAdoptedWithoutLink(t *testing.T) {
 	b := newBench(Policy{})
-	b.ifc.Up = false
+	b.ifc.SetLink(false)
 	b.kind(Adopt).want(t, Announcing, "use")
-	b.ifc.Up = true
+	b.ifc.SetLink(true)
 	b.after(time.Second).kind(LinkUp).want(t, Reprobing, "report:probing, announce")
 }
 
@@ -257,7 +257,7 @@ func TestInquiry(t *testing.T) {
 	if b.effects[0].MAC != theirs {
 		t.Errorf("taken by %v", b.effects[0].MAC)
 	}
-	b.ifc.Up = false
+	b.ifc.SetLink(false)
 	b.kind(Inquire).want(t, None, "abort")
 }
 

@@ -127,7 +127,7 @@ var rows = []struct {
 	{Inquiring, ProbeDue, due, Inquiring, "probe"},
 	{Inquiring, Cleared, probed, None, "free"},
 	{Inquiring, Conflicted, heard, None, "taken"},
-	{Inquiring, Unlinked, func(b *bench) { b.ifc.Up = false; b.kind(Tick) }, None, "abort"},
+	{Inquiring, Unlinked, func(b *bench) { b.ifc.SetLink(false); b.kind(Tick) }, None, "abort"},
 
 	{Exempt, Assigned, func(b *bench) { b.Policy.Detect = DetectProbe; assign(b) }, Probing, "suspend, report:probing"},
 	{Exempt, Trusted, trust, Announcing, "use, announce"},
@@ -243,6 +243,7 @@ func TestNoRow(t *testing.T) {
 		{"a request for what is gone", None, Input{Kind: Ask}},
 		{"a probe of an address in use", Verified, Input{Kind: Hear, Packet: rival}},
 		{"an inquiry about an own address", Verified, Input{Kind: Inquire}},
+		{"an inquiry about a candidate", Probing, Input{Kind: Inquire}},
 		{"link up of one that is exempt", Exempt, Input{Kind: LinkUp}},
 		{"link up of one that is gone", None, Input{Kind: LinkUp}},
 		{"link up while inquiring", Inquiring, Input{Kind: LinkUp}},

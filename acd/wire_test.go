@@ -42,7 +42,7 @@ func newWire(t testing.TB, seed uint64, nodes int, setup func(*Interface, *Addre
 		config := mib.New().Settings("").ACD
 		n := &node{mac: lladdr.From6([6]byte{2, 0, 0, 0, 1, byte(i)})}
 		ifc := NewInterface(start, &config, macs{n.mac}, rand.NewPCG(seed, uint64(i)))
-		ifc.Up = true
+		ifc.SetLink(true)
 		n.Address = New(ifc, address, Policy{})
 		setup(ifc, &n.Address)
 		w.nodes = append(w.nodes, n)
