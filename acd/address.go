@@ -194,8 +194,8 @@ func (a *Address) enter(now moment, row *Transition, owner lladdr.Addr) {
 	if row.To != Same {
 		a.state = row.To
 	}
-	switch cause {
-	case Asked, Delayed, Calmed:
+	switch cause { // what was granted to the next frame
+	case Asked, Delayed, Calmed: // is still for that frame
 	case Tolerated:
 		if a.state != from {
 			a.forgetSlot()

@@ -239,6 +239,15 @@ func TestDefence(t *testing.T) {
 			t.Errorf("announced at %v", sent)
 		}
 	})
+	t.Run("tolerated: nor is the first one", func(t *testing.T) {
+		b := newBench(Policy{Detect: DetectAnnounce, Defend: DefendNever}).after(time.Hour)
+		b.ifc.pacer.send(b.ifc.moment(b.now))
+		b.kind(Assign).want(t, Announcing, "use")
+		b.claim().want(t, Verified, "report:conflict")
+		if sent := b.sent(Announce, time.Minute); len(sent) != 0 {
+			t.Errorf("announced at %v", sent)
+		}
+	})
 	t.Run("the state calms down", func(t *testing.T) {
 		b := in(t, Defending)
 		b.tick(30*time.Second-pause).silent(t, Defending)

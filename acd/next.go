@@ -48,7 +48,7 @@ func (a *Address) due() (Cause, moment) {
 		case a.owed:
 			return DefenceDue, a.since
 		case c.DefendInterval > 0 && c.DefendRate > 0 && !a.Policy.Proxied:
-			return PeriodicDue, a.broadcast.after(c.DefendInterval)
+			return PeriodicDue, max(a.broadcast, a.since).after(c.DefendInterval)
 		}
 	case Duplicate:
 		if a.recovers() {
