@@ -110,29 +110,52 @@ func slowConflict(wire []byte, candidate [4]byte, mine [][6]byte) (probing, used
 	return row1 || row3 || row4, row1
 }
 
-// FuzzJudge compares [Judge] with slowConflict over packets that are near the
-// rows: each field is one of the addresses that count, or another.
-func FuzzJudge(f *testing.F) {
-	for op := range uint16(4) {
-		for pick := range 256 {
-			f.Add(op, uint8(pick&3), uint8(pick>>2&3), uint8(pick>>4&3), uint8(pick>>6))
-		}
-	}
-	hw := []lladdr.Addr{ours, sibling, theirs, third, lladdr.Broadcast(), lladdr.From6([6]byte{})}
-	ips := []netip.Addr{address, other, nobody, netip.MustParseAddr("255.255.255.255")}
-	candidate := address.As4()
+// Addresses for the fields of packets that are near the rows.
+var (
+	someMACs = []lladdr.Addr{ours, sibling, theirs, third, lladdr.Broadcast(), lladdr.From6([6]byte{})}
+	someIPs  = []netip.Addr{address, other, nobody, netip.MustParseAddr("255.255.255.255")}
+)
+
+// compareVerdict compares [Judge] with slowConflict.
+func compareVerdict(t *testing.T, p arp.Packet) {
 	a, _ := ours.As6()
 	b, _ := sibling.As6()
-	f.Fuzz(func(t *testing.T, op uint16, sha, spa, tha, tpa uint8) {
-		p := packet(arp.Operation(op), hw[int(sha)%len(hw)], ips[int(spa)%len(ips)], hw[int(tha)%len(hw)], ips[int(tpa)%len(ips)])
-		probing, used := slowConflict(p.AppendTo(nil), candidate, [][6]byte{a, b})
-		v := Judge(&p, address, false, macs{ours, sibling})
-		if v.Conflict(Probing) != probing || v.Conflict(Verified) != used {
-			t.Errorf("%v is %v: conflict %v while probing and %v in use, want %v and %v", p, v, v.Conflict(Probing), v.Conflict(Verified), probing, used)
+	probing, used := slowConflict(p.AppendTo(nil), address.As4(), [][6]byte{a, b})
+	v := Judge(&p, address, false, macs{ours, sibling})
+	if v.Conflict(Probing) != probing || v.Conflict(Verified) != used {
+		t.Errorf("%v is %v: conflict %v while probing and %v in use, want %v and %v", p, v, v.Conflict(Probing), v.Conflict(Verified), probing, used)
+	}
+	if v.Conflict(Duplicate) || v.Conflict(Exempt) || v.Conflict(None) {
+		t.Errorf("%v is a conflict of an address that nobody looks after", v)
+	}
+}
+
+// TestAllVerdicts compares them over all packets of those addresses.
+func TestAllVerdicts(t *testing.T) {
+	for op := range arp.Operation(11) {
+		for _, sha := range someMACs {
+			for _, spa := range someIPs {
+				for _, tha := range someMACs {
+					for _, tpa := range someIPs {
+						compareVerdict(t, packet(op, sha, spa, tha, tpa))
+					}
+				}
+			}
 		}
-		if v.Conflict(Duplicate) || v.Conflict(Exempt) || v.Conflict(None) {
-			t.Errorf("%v is a conflict of an address that nobody looks after", v)
+	}
+}
+
+// FuzzJudge compares them over whatever comes in an Ethernet packet.
+func FuzzJudge(f *testing.F) {
+	for _, p := range []arp.Packet{claim, rival, question, packet(arp.Reply, theirs, other, third, address)} {
+		f.Add(p.AppendTo(nil))
+	}
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		p, err := arp.Parse(wire)
+		if err != nil || !p.SenderIP.Is4() || p.SenderHW.Len() != 0 && p.SenderHW.Len() != 6 {
+			return // the host's checks keep it away
 		}
+		compareVerdict(t, p)
 	})
 }
 
