@@ -233,6 +233,9 @@ func (m *Manager) linkFollowed(t *taken, l rtnl.Link) {
 		t.ifc.SetRunning(false)
 	}
 	t.ifc.SetRunning(running(l))
+	if running(old) != running(l) {
+		m.Administered() // temporary entries have gone
+	}
 }
 
 // vanished forgets an interface that is gone, with its settings and its entries;

@@ -76,6 +76,7 @@ type Manager struct {
 	failed map[string]error
 	// standing are the entries of the configuration.
 	standing []standing
+	swept    bool // Sweep has been called
 	// away has the administrator's entries of interfaces that vanished, by name.
 	away map[string][]host.Change
 }

@@ -64,7 +64,7 @@ func (t *taken) operation(u host.Neighbour) (rtnl.NeighbourOp, bool) {
 	defer t.mu.Unlock()
 	op := rtnl.NeighbourOp{Action: rtnl.Put, Index: t.index, IP: u.IP, MAC: u.MAC, Flags: rtnl.FlagExtLearned, Protocol: rtnl.ProtocolISAT}
 	foreign, isForeign := t.foreign[u.IP]
-	if u.State != host.Fixed {
+	if u.State != host.Fixed || isForeign && foreign != u.MAC {
 		delete(t.foreign, u.IP) // whosever it was, isat has it now
 	}
 	switch u.State {
@@ -135,10 +135,15 @@ func (m *Manager) deleteOwn(index int, foreign map[netip.Addr]lladdr.Addr) error
 }
 
 // Sweep deletes the entries that a daemon which was killed has left on interfaces
-// that this one has not taken over: the kernel would keep them for ever.
+// that this one has not taken over: the kernel would keep them for ever. It does so
+// once: later such an entry has been made another's meanwhile, with isat's mark.
 func (m *Manager) Sweep() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.swept {
+		return nil
+	}
+	m.swept = true
 	links, err := m.conn.Links()
 	if err != nil {
 		return err

@@ -55,6 +55,9 @@ func TestOperation(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b lladdr.Addr) bool { return a == b })); !ok || diff != "" {
 				t.Errorf("%v (-want +got):\n%s", ok, diff)
 			}
+			if _, ok := taken.foreign[neighbourIP]; ok != (tt.want.Protocol == 0 && tt.state == host.Fixed) {
+				t.Errorf("it is somebody else's: %v", ok)
+			}
 			if want := tt.state == host.Gone; taken.deleted(neighbourIP) != want {
 				t.Errorf("an own deletion is expected: %v, want %v", !want, want)
 			}

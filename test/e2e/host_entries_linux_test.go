@@ -202,6 +202,13 @@ func TestHostKeepsTheLastWord(t *testing.T) {
 	d.Stop()
 	d = d.Restart(standard)
 	await("after another restart", perm(30, "a0"), perm(33, "a3"))
+	replace("30", "b0", "permanent")
+	await("after another ip neigh replace", perm(30, "b0"), perm(33, "a3"))
+	d.Tool("release", "e0")
+	d.Tool("reload")
+	if n, ok := isat.Neighbour("e0", "192.0.2.30"); !ok || n.MAC != "02:00:00:00:00:b0" {
+		t.Errorf("after a release and a reload the kernel has %+v of what ip neigh replace has set", n)
+	}
 }
 
 // listingOf waits until isat lists these addresses and no other, and returns the
