@@ -48,6 +48,8 @@ type fact struct {
 	kernel bool
 	// below is what isat has written down, and sets again if this goes without it.
 	below *fact
+	// moved: the wire has changed it, which is written down at the end only.
+	moved bool
 }
 
 // network is one interface of isat's host and the peer at the other end.

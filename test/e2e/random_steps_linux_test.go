@@ -321,7 +321,9 @@ func (w *world) without(dev string, f fact) fact {
 		return fact{}
 	case f.below != nil:
 		f = *f.below
-	case f.foreign || f.kind == either:
+	case f.kind == either:
+		return f // it may be written down
+	case f.foreign:
 		return fact{}
 	}
 	f.kernel = false
@@ -408,9 +410,12 @@ func (w *world) claim() {
 	p, mac := n.at(pick(w, nobodys)), w.newMAC()
 	w.say("%s is announced on %s", p, mac)
 	n.announce(p.ip, mac)
-	if f := w.fact(p); f.kind == temporary || f.kind == dynamic {
-		f.mac = mac
+	switch f := w.fact(p); f.kind {
+	case temporary, dynamic, either:
+		f.mac, f.moved = mac, true
 		w.put(p, f)
+	case absent: // a request may wait for it, and has an answer now
+		w.put(p, fact{kind: either, mac: mac})
 	}
 }
 
@@ -463,6 +468,7 @@ func (w *world) flushed(n *network, permanentStay bool) {
 		case f.kind == permanent && w.active(n):
 		case f.kind == temporary && !w.active(n): // written down
 		case f.kind == permanent && !f.foreign: // written down
+		case f.kind == either && !w.active(n): // perhaps written down
 		default:
 			return fact{}
 		}
@@ -543,6 +549,8 @@ func (w *world) handedBack(n *network) {
 		switch {
 		case f.kind == permanent && f.foreign && f.kernel:
 			return f
+		case f.kind == temporary && f.moved, f.kind == either: // as it was, or as it is
+			return fact{kind: either}
 		case f.kind == permanent && !f.foreign, f.kind == temporary: // written down
 			f.kernel = false
 			return f
@@ -587,7 +595,13 @@ func (w *world) take() {
 			w.t.Fatal(err)
 		}
 		n.released = false
-		w.each(n, func(f fact) fact { f.below = nil; return f })
+		w.each(n, func(f fact) fact {
+			f.below = nil
+			if f.kind == either {
+				f.mac = "" // a temporary one may have been written down before it moved
+			}
+			return f
+		})
 		if n.running() {
 			w.restored(n)
 		}
@@ -623,8 +637,11 @@ func (w *world) age() {
 	set(1200)
 	for _, n := range w.nets {
 		w.each(n, func(f fact) fact {
-			if f.kind == permanent {
+			switch f.kind {
+			case permanent:
 				return f
+			case temporary, either: // written down until something else is
+				return fact{kind: either}
 			}
 			return fact{}
 		})
@@ -655,6 +672,12 @@ func (w *world) kill() {
 	w.d = nil
 	for _, n := range w.nets {
 		w.restored(n)
+		w.each(n, func(f fact) fact {
+			if f.kind == temporary && f.moved {
+				return fact{kind: either}
+			}
+			return f
+		})
 	}
 }
 
@@ -674,15 +697,18 @@ func (w *world) unwritten() string {
 	}
 	want := make(map[place]string)
 	for p, f := range w.facts {
-		if f.kind == permanent && !f.foreign {
+		if f.kind == permanent && !f.foreign || f.kind == temporary {
 			want[p] = f.mac
 		}
 	}
 	for _, e := range file.List {
+		p := place{e.Interface, e.IP}
 		if e.Expires != "" {
+			if w.facts[p].kind == temporary && (w.facts[p].moved || w.facts[p].mac == e.MAC) {
+				delete(want, p)
+			}
 			continue
 		}
-		p := place{e.Interface, e.IP}
 		if want[p] != e.MAC {
 			return fmt.Sprintf("%v is written down with %s, want %q", p, e.MAC, want[p])
 		}
@@ -701,7 +727,13 @@ func (w *world) start() {
 	w.d = launch(w.t, w.isat, w.dir, randomConfig, nil)
 	for _, n := range w.nets {
 		n.released = false
-		w.each(n, func(f fact) fact { f.below = nil; return f })
+		w.each(n, func(f fact) fact {
+			f.below = nil
+			if f.kind == either {
+				f.mac = "" // a temporary one may have been written down before it moved
+			}
+			return f
+		})
 		if n.running() {
 			w.restored(n)
 		}
