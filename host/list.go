@@ -37,6 +37,16 @@ type Entry struct {
 // included, by interface and address. A published-only entry is one of its own,
 // behind the ordinary one of the same address.
 func (h *Host) Entries() []Entry {
+	all := h.snapshot()
+	slices.SortFunc(all, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), a.IP.Compare(b.IP), cmp.Compare(a.Publish, b.Publish))
+	})
+	return all
+}
+
+// snapshot returns the entries in no order: sorting takes longest, and nobody need
+// wait for it.
+func (h *Host) snapshot() []Entry {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var all []Entry
@@ -51,9 +61,6 @@ func (h *Host) Entries() []Entry {
 			all = append(all, p.snapshot())
 		}
 	}
-	slices.SortFunc(all, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.Index, b.Index), a.IP.Compare(b.IP), cmp.Compare(a.Publish, b.Publish))
-	})
 	return all
 }
 

@@ -216,7 +216,9 @@ func (m *Manager) linkFollowed(t *taken, l rtnl.Link) {
 				m.specs[i].Name = l.Name
 			}
 		}
-		m.refresh()
+		if err := m.guard.rename(old.Name, l.Name); err != nil {
+			m.log.Error("guarding an interface that was renamed", "interface", l.Name, "error", err)
+		}
 	}
 	if err := m.eligible(t.spec, l); err != nil {
 		m.log.Warn("isat can no longer do ARP on the interface and hands it back", "interface", l.Name, "reason", err)
@@ -254,7 +256,7 @@ func (m *Manager) vanished(t *taken) {
 		m.log.Error("deleting the routes of an interface that vanished", "interface", name, "error", err)
 	}
 	if !t.spec.Observe {
-		if err := m.unguard(name); err != nil {
+		if err := m.guard.remove(name); err != nil {
 			m.log.Error("taking an interface that vanished out of the guard", "interface", name, "error", err)
 		}
 		if err := m.restore(t.index); err != nil {

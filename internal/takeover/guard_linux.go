@@ -20,8 +20,7 @@ const refreshInterval = guard.Timeout / 3
 func (m *Manager) runGuard(ctx context.Context) error {
 	ticker := time.NewTicker(refreshInterval)
 	defer ticker.Stop()
-	last, conf := time.Now(), time.Now()
-	lapsed := false
+	last, lapsed := time.Now(), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,17 +40,7 @@ func (m *Manager) runGuard(ctx context.Context) error {
 			lapsed = true
 			continue
 		}
-		m.mu.Lock()
-		err = m.refresh()
-		if time.Since(conf) >= confInterval {
-			conf = time.Now()
-			m.reread()
-		}
-		if kept := m.keep(); kept != nil {
-			m.log.Error("writing down what was set by hand", "error", kept)
-		}
-		m.mu.Unlock()
-		if err != nil {
+		if err := errors.Join(m.guard.refresh(), m.ipGuard.refresh()); err != nil {
 			return err
 		}
 		if lapsed || time.Since(last) > guard.Timeout {
@@ -63,28 +52,4 @@ func (m *Manager) runGuard(ctx context.Context) error {
 		}
 		last, lapsed = time.Now(), false
 	}
-}
-
-// refresh refreshes the guards, and opens one anew that somebody has destroyed.
-// mu is held.
-func (m *Manager) refresh() error {
-	return errors.Join(
-		m.refreshGuard(&m.guard, guard.Open, m.guarded()),
-		m.refreshGuard(&m.ipGuard, guard.OpenIP, m.held()))
-}
-
-func (m *Manager) refreshGuard(g **guard.Guard, open func() (*guard.Guard, error), names []string) error {
-	if *g == nil {
-		return nil
-	}
-	err := (*g).Refresh(names)
-	if !errors.Is(err, guard.ErrLost) {
-		return err
-	}
-	m.log.Error("the guard's nftables table was destroyed; making it again", "error", err)
-	(*g).Close()
-	if *g, err = open(); err != nil {
-		return err
-	}
-	return (*g).Refresh(names)
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -60,12 +58,12 @@ type Manager struct {
 	// rejections has the routes of entries with an action. Guarded by updating.
 	rejections map[rejectKey]*rejection
 
+	guard   *silence // the kernel's ARP, on what is taken over and on ports
+	ipGuard *silence // IPv4, on ports
+
 	mu    sync.Mutex
-	guard *guard.Guard // nil until the first interface is taken over
-	// ipGuard keeps IPv4 from the kernel, on ports. nil until there is one.
-	ipGuard *guard.Guard
-	ports   map[string]int // held by HoldPort: name and index
-	specs   []Spec         // what is wanted by name, in the order of Take
+	ports map[string]int // held by HoldPort: name and index
+	specs []Spec         // what is wanted by name, in the order of Take
 	// match says what is wanted of interfaces that specs does not name, nil if
 	// nothing is.
 	match func(name string) (Spec, bool)
@@ -100,7 +98,7 @@ func Open(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{log: o.Log, lock: lock, away: make(map[string][]host.Change),
+	m := &Manager{log: o.Log, lock: lock, guard: newSilence(o.Log, guard.Open), ipGuard: newSilence(o.Log, guard.OpenIP), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
 		rejections: make(map[rejectKey]*rejection)}
 	m.taken.Store(&map[int]*taken{})
@@ -164,14 +162,7 @@ func (m *Manager) Bind(h *host.Host) error {
 func (m *Manager) Close() error {
 	var errs []error
 	m.mu.Lock()
-	if m.ipGuard != nil {
-		errs = append(errs, m.ipGuard.Close())
-		m.ipGuard = nil
-	}
-	if m.guard != nil {
-		errs = append(errs, m.guard.Close())
-		m.guard = nil
-	}
+	errs = append(errs, m.ipGuard.close(), m.guard.close())
 	m.mu.Unlock()
 	if m.misses != nil {
 		errs = append(errs, m.misses.Close())
@@ -203,6 +194,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	group.Go(func() error { return m.runChanges(inner) })
 	group.Go(func() error { return m.runRouting(inner) })
 	group.Go(func() error { return m.runGuard(inner) })
+	group.Go(func() error { return m.runChores(inner) })
 	<-inner.Done()
 	// The guard goes first, and with it what makes peers depend on us.
 	err := m.handBackAll()
@@ -242,19 +234,3 @@ func (m *Manager) byName(name string) *taken {
 	}
 	return nil
 }
-
-// guarded returns the names of the interfaces whose kernel ARP is silenced.
-func (m *Manager) guarded() []string {
-	var names []string
-	for _, t := range *m.taken.Load() {
-		if !t.spec.Observe {
-			names = append(names, t.Name())
-		}
-	}
-	names = append(names, m.held()...)
-	slices.Sort(names)
-	return names
-}
-
-// held returns the names of the ports. mu is held.
-func (m *Manager) held() []string { return slices.Collect(maps.Keys(m.ports)) }

@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"github.com/isat-project/isat/arp"
-	"github.com/isat-project/isat/internal/guard"
 	"github.com/isat-project/isat/internal/rtnl"
 )
 
@@ -82,21 +81,10 @@ func (m *Manager) HoldPort(name string) (rtnl.Link, error) {
 	if err != nil {
 		return l, err
 	}
-	if m.guard == nil {
-		if m.guard, err = guard.Open(); err != nil {
-			return l, err
-		}
-	}
-	if m.ipGuard == nil {
-		if m.ipGuard, err = guard.OpenIP(); err != nil {
-			return l, err
-		}
+	if err := errors.Join(m.guard.add(l.Name), m.ipGuard.add(l.Name)); err != nil {
+		return l, errors.Join(err, m.guard.remove(l.Name), m.ipGuard.remove(l.Name))
 	}
 	m.ports[l.Name] = l.Index
-	if err := m.refresh(); err != nil {
-		delete(m.ports, l.Name)
-		return l, err
-	}
 	return l, nil
 }
 
@@ -109,13 +97,7 @@ func (m *Manager) ReleasePort(name string) error {
 		return nil
 	}
 	delete(m.ports, name)
-	err := m.unguard(name)
-	if len(m.ports) > 0 {
-		return errors.Join(err, m.ipGuard.Remove(name))
-	}
-	ipGuard := m.ipGuard
-	m.ipGuard = nil
-	return errors.Join(err, ipGuard.Close())
+	return errors.Join(m.guard.remove(name), m.ipGuard.remove(name))
 }
 
 // isPort reports whether an interface is held as a port. mu is held.
@@ -132,7 +114,7 @@ func (m *Manager) portRenamed(l rtnl.Link) {
 		}
 		delete(m.ports, name)
 		m.ports[l.Name] = index
-		if err := m.refresh(); err != nil {
+		if err := errors.Join(m.guard.rename(name, l.Name), m.ipGuard.rename(name, l.Name)); err != nil {
 			m.log.Error("guarding a port that was renamed", "interface", l.Name, "error", err)
 		}
 		return

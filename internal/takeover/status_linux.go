@@ -65,12 +65,7 @@ func (m *Manager) Status() []Status {
 
 // Guard returns what the guard has dropped of the kernel's own ARP.
 func (m *Manager) Guard() (guard.Counters, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.guard == nil {
-		return guard.Counters{}, nil
-	}
-	return m.guard.Counters()
+	return m.guard.counters()
 }
 
 // Match makes the manager take over interfaces that appear from now on and for

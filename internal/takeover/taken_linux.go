@@ -12,7 +12,6 @@ import (
 
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
-	"github.com/isat-project/isat/internal/guard"
 	"github.com/isat-project/isat/internal/rtnl"
 	"github.com/isat-project/isat/link/packet"
 	"github.com/isat-project/isat/lladdr"
@@ -176,7 +175,7 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 		return nil
 	}
 	if err := m.replaceKernel(t); err != nil {
-		return errors.Join(err, m.withdraw(t))
+		return errors.Join(err, m.guard.remove(l.Name), m.withdraw(t))
 	}
 	delete(m.failed, l.Name)
 	if err := m.readopt(l.Name); err != nil {
@@ -236,13 +235,11 @@ func (m *Manager) Release(name string) error {
 }
 
 // replaceKernel is the part of take that changes the kernel. mu is held.
-func (m *Manager) replaceKernel(t *taken) (err error) {
-	if m.guard == nil {
-		// The table is opened before a setting changes: it is what fails if the
-		// kernel lacks a feature.
-		if m.guard, err = guard.Open(); err != nil {
-			return err
-		}
+func (m *Manager) replaceKernel(t *taken) error {
+	// The table is made before a setting changes: it is what fails if the kernel
+	// lacks a feature.
+	if err := m.guard.prepare(); err != nil {
+		return err
 	}
 	if err := m.configure(t.link); err != nil {
 		return err
@@ -250,7 +247,7 @@ func (m *Manager) replaceKernel(t *taken) (err error) {
 	if err := m.resync(t, false); err != nil {
 		return err
 	}
-	return m.guard.Refresh(m.guarded())
+	return m.guard.add(t.Name())
 }
 
 // handBack is the reverse of take. It goes on after an error. mu is held.
@@ -258,24 +255,10 @@ func (m *Manager) handBack(t *taken) error {
 	name := t.Name()
 	var err error
 	if !t.spec.Observe {
-		err = m.unguard(name)
+		err = m.guard.remove(name)
 	}
 	err = errors.Join(err, m.withdraw(t))
 	m.report(event.HandedBack, name, "isat: the kernel does ARP on "+name+" again")
-	return err
-}
-
-// unguard lets the kernel do ARP on an interface again. The last one takes the
-// guard's table with it. mu is held.
-func (m *Manager) unguard(name string) error {
-	if m.guard == nil {
-		return nil
-	}
-	if others := slices.DeleteFunc(m.guarded(), func(n string) bool { return n == name }); len(others) > 0 {
-		return m.guard.Remove(name)
-	}
-	err := m.guard.Close()
-	m.guard = nil
 	return err
 }
 
