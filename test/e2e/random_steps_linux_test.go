@@ -248,7 +248,7 @@ func (w *world) foreignTarget(k kind) (place, bool) {
 	for range 10 {
 		p := w.target()
 		f := w.fact(p)
-		if w.active(w.network(p.dev)) || f.foreign && f.below == nil || f.kind == absent || f.kind == either || k == permanent && f.kind == permanent {
+		if w.active(w.network(p.dev)) || f.foreign && f.below == nil || f.kind == absent || f.kind == either && (k == permanent || w.spokenFor(p)) || k == permanent && f.kind == permanent {
 			return p, true
 		}
 	}
@@ -291,7 +291,7 @@ func (w *world) othersHave(p place, f fact) {
 	}
 	if !w.active(w.network(p.dev)) {
 		f.below = old.below
-		if !old.foreign && old.kind == permanent {
+		if !old.foreign && old.kind == permanent || old.kind == either {
 			f.below = &old
 		}
 	}
