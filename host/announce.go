@@ -92,7 +92,7 @@ func (i *Interface) Announce(addresses ...netip.Addr) error {
 		return fmt.Errorf("announcing on %s: ARP is %s there: %w", i.name, i.mode, syscall.EOPNOTSUPP)
 	}
 	for _, ip := range addresses {
-		if _, ok := h.publishedOn(i, ip); !ok && !i.owns(ip) {
+		if _, ok := h.announceable(i, ip); !ok {
 			return fmt.Errorf("announcing %v: neither an address of %s nor published there: %w", ip, i.name, syscall.EADDRNOTAVAIL)
 		}
 	}
@@ -102,11 +102,22 @@ func (i *Interface) Announce(addresses ...netip.Addr) error {
 		}
 	}
 	for _, ip := range addresses {
-		mac, _ := h.publishedOn(i, ip)
-		if !mac.IsValid() {
-			mac = i.mac // its own, or published with it
-		}
+		mac, _ := h.announceable(i, ip)
 		h.announceAs(i, ip, mac)
 	}
 	return nil
+}
+
+// announceable returns the link-layer address with which an interface announces an
+// address, and whether it may: one of its own, or one that it publishes and that is
+// not the host's own elsewhere.
+func (h *Host) announceable(ifc *Interface, ip netip.Addr) (lladdr.Addr, bool) {
+	if h.ownsAnywhere(ip) {
+		return ifc.mac, ifc.owns(ip)
+	}
+	mac, ok := h.publishedOn(ifc, ip)
+	if !mac.IsValid() {
+		mac = ifc.mac
+	}
+	return mac, ok
 }

@@ -117,11 +117,11 @@ func (h *Host) handle(now time.Time, e *entry, in cache.Input) {
 		e.route.Store(nil) // it led to the other address
 	}
 	if e.State() != cache.None {
-		word := e.word()
-		if word.Longer() && e.Addr() != old {
+		if e.Word().Longer() && e.Addr() != old { // though no packet may go there yet
 			addr := e.Addr()
 			e.longAddr.Store(&addr)
 		}
+		word := e.word()
 		e.network.Clones().Publish(route.Key(e.ip), uint64(word))
 		h.timers.Set(&e.timer, e.Deadline())
 		if e.Addr() != old {

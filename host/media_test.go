@@ -277,3 +277,24 @@ func eventsOf(h *host.Host, kind event.Type) (all []event.Event) {
 		}
 	}
 }
+
+// TestARCnetRejectChanged: an address that an entry got while it took no packets
+// is the one that they go to when it takes them again.
+func TestARCnetRejectChanged(t *testing.T) {
+	s := onMedium(t, link.ARCnet{}, "01")
+	for _, c := range []struct {
+		mac    string
+		action host.Action
+	}{{"05", host.Forward}, {"06", host.Reject}, {"06", host.Forward}} {
+		change := admin(peerIP, c.mac)
+		change.Action = c.action
+		if _, err := s.Set(change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if mac, ok := s.Lookup(ip(peerIP)); !ok || mac.String() != "06" {
+		t.Errorf("packets go to %v, %v, want 06", mac, ok)
+	}
+	s.output(peerIP)
+	s.want("packets", "IP to 06", "IP to 06")
+}

@@ -134,14 +134,12 @@ func (h *Host) reportPublication(p *publication, what, ofRoute event.Type) {
 	h.record(event.Event{Type: ofRoute, Interface: p.ifc.name, IP: p.ip, MAC: p.addr()})
 }
 
-// unpublishIn removes the published-only entries of an interface that were in a
-// network which is gone.
+// unpublishIn removes the published-only entries of an interface that are in no
+// network any more, after one is gone: ordinary ones stay likewise in the network
+// around theirs.
 func (h *Host) unpublishIn(ifc *Interface, gone netip.Prefix) {
 	for _, p := range ifc.publications() {
-		if !gone.Contains(p.ip) {
-			continue
-		}
-		if n, ok := h.routes.LookupOn(ifc.index, p.ip); !ok || n.Prefix.Bits() < gone.Bits() {
+		if _, ok := h.routes.LookupOn(ifc.index, p.ip); !ok && gone.Contains(p.ip) {
 			h.unpublish(p, event.Deleted)
 		}
 	}
@@ -184,15 +182,16 @@ func (h *Host) publishedOn(ifc *Interface, ip netip.Addr) (lladdr.Addr, bool) {
 // announcePublished announces what an interface publishes, as its own addresses
 // are: those who heard of them by an older address, or on another link, would
 // keep that for as long as their entries live. FreeBSD announces none of them
-// again.
+// again. What is published for an address that became the host's own is not in
+// force.
 func (h *Host) announcePublished(ifc *Interface) {
 	for e := range ifc.entries() {
-		if e.publish == Published {
+		if e.publish == Published && !h.ownsAnywhere(e.ip) {
 			h.announceAs(ifc, e.ip, e.Addr())
 		}
 	}
 	for _, p := range ifc.publications() {
-		if !p.known {
+		if !p.known && !h.ownsAnywhere(p.ip) {
 			h.announceAs(ifc, p.ip, p.addr())
 		}
 	}
