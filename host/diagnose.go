@@ -26,10 +26,20 @@ type diagnostic struct {
 
 // window is a second of one diagnostic.
 type window struct {
-	start time.Time
-	said  int
-	held  uint64
-	ifc   *Interface
+	start    time.Time
+	said     int
+	held     uint64
+	ifc      *Interface
+	built    bool           // one was made, if only to know its severity
+	severity event.Severity // of the gravest line that was made, 0 if none has one
+}
+
+// note takes the severity of a diagnostic for the line that counts those held back.
+func (w *window) note(e event.Event) {
+	w.built = true
+	if e.Message != "" && (w.severity == 0 || e.Severity < w.severity) {
+		w.severity = e.Severity
+	}
 }
 
 // maxWindows bounds what senders with random addresses can make us remember;
@@ -39,8 +49,9 @@ const maxWindows = 1024
 // windowLength is what "per second" counts in.
 const windowLength = time.Second
 
-// allow reports whether a diagnostic may be said now, and counts it if not.
-func (h *Host) allow(now time.Time, ifc *Interface, d diagnostic) bool {
+// allow returns the window of a diagnostic and whether it may be said now, and
+// counts it if not.
+func (h *Host) allow(now time.Time, ifc *Interface, d diagnostic) (*window, bool) {
 	l := &h.limiter
 	if l.windows == nil {
 		l.windows = make(map[diagnostic]*window)
@@ -60,11 +71,11 @@ func (h *Host) allow(now time.Time, ifc *Interface, d diagnostic) bool {
 	}
 	if w.said < ifc.settings.MaxLogPerSecond {
 		w.said++
-		return true
+		return w, true
 	}
 	w.held++
 	ifc.stats.Suppressed++
-	return false
+	return w, false
 }
 
 // fire implements [timed]: windows that are over are reported and forgotten.
@@ -79,11 +90,20 @@ func (l *limiter) fire(h *Host, now time.Time) {
 		}
 		delete(l.windows, d)
 		if w.held > 0 {
-			h.record(event.Event{Type: event.Suppressed, Interface: w.ifc.name, IP: d.ip, Count: w.held, Severity: event.Info,
-				Message: suppressedText(d, w.held)})
+			h.record(w.suppressed(d))
 		}
 	}
 	h.timers.Set(&l.timer, next)
+}
+
+// suppressed returns the event of what was held back. It has a line for the log
+// where one of those would have been there: not if their switch is off.
+func (w *window) suppressed(d diagnostic) event.Event {
+	e := event.Event{Type: event.Suppressed, Interface: w.ifc.name, IP: d.ip, Count: w.held}
+	if w.severity != 0 {
+		e.Severity, e.Message = max(event.Info, w.severity), suppressedText(d, w.held)
+	}
+	return e
 }
 
 func suppressedText(d diagnostic, n uint64) string {
@@ -96,10 +116,14 @@ func suppressedText(d diagnostic, n uint64) string {
 // diagnose records an event of a kind that strangers can cause at will, unless
 // there were too many. build makes the rest of it.
 func (h *Host) diagnose(now time.Time, ifc *Interface, kind event.Type, ip netip.Addr, build func() event.Event) {
-	if !h.allow(now, ifc, diagnostic{kind, ip}) {
+	w, allowed := h.allow(now, ifc, diagnostic{kind, ip})
+	if !allowed && w.built {
 		return
 	}
 	e := build()
+	if w.note(e); !allowed {
+		return
+	}
 	e.Type, e.Interface, e.IP = kind, ifc.name, ip
 	h.record(e)
 }

@@ -212,6 +212,50 @@ func TestSuppressed(t *testing.T) {
 	}
 }
 
+// TestSuppressedAsSaid: the line about those held back is shown where they would
+// have been: not with their switch off, and with those for debugging only.
+func TestSuppressedAsSaid(t *testing.T) {
+	flap := func(l *lan) {
+		for range 5 {
+			l.stranger(macPeer).ask("192.0.2.1", "192.0.2.9")
+			l.stranger(macThird).ask("192.0.2.1", "192.0.2.9")
+		}
+	}
+	far := func(l *lan) {
+		for range 5 {
+			l.stranger(macPeer).ask("192.0.2.1", "198.51.100.9")
+		}
+	}
+	for _, tt := range []struct {
+		name     string
+		off      string // a switch
+		send     func(*lan)
+		severity event.Severity
+	}{
+		{"on", "", flap, event.Info},
+		{"off", "log_arp_movements", flap, 0},
+		{"for debugging", "", far, event.Debug},
+	} {
+		for _, limit := range []int64{0, 1} {
+			t.Run(fmt.Sprint(tt.name, " ", limit), func(t *testing.T) {
+				onLAN(t, func(l *lan) {
+					n := l.host(macHost, "192.0.2.1/24")
+					n.set(t, "max_log_per_second", limit)
+					if tt.off != "" {
+						n.set(t, tt.off, 0)
+					}
+					tt.send(l)
+					time.Sleep(2 * time.Second)
+					seen := n.seen(event.Suppressed)
+					if len(seen) != 1 || seen[0].Severity != tt.severity || seen[0].Message == "" != (tt.severity == 0) || seen[0].Count == 0 {
+						t.Errorf("events %+v, want one of severity %v", seen, tt.severity)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestManyDiagnostics: one address does not silence another, and strangers with
 // random addresses do not make the host remember them all.
 func TestManyDiagnostics(t *testing.T) {
