@@ -56,6 +56,7 @@ func TestScript(t *testing.T) {
 			env.Defer(func() { server.Close() })
 			env.Setenv("ISAT_SOCKET", socket)
 			env.Setenv("TZ", "UTC")
+			env.Setenv("ISAT_TEST_MUTANT", os.Getenv("ISAT_TEST_MUTANT")) // of test/arp4
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

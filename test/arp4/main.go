@@ -4,11 +4,15 @@
 //	go run ./test/arp4 [-mutations] [ROW ...]
 //
 // For every row, or those named, it runs the row's tests as they are, and those
-// that its mutation in mutations.txt names with the mutation. A mutation is laid
-// over the source by "go test -overlay": no file of the tree is touched. A test
-// counts as failed by an assertion alone: not if the mutated package does not
-// compile, panics or hangs. Run it as root, so that no test is skipped. With
-// -mutations the tests are not run as they are.
+// that its mutation in mutations.txt names with the mutation. All mutations are
+// compiled in at once, and each run has one of them or none ([schemata]); "go test
+// -overlay" lays them over the source, so no file of the tree is touched. A test
+// counts as failed by an assertion alone: not if it panics or hangs. Run it as
+// root, so that no test is skipped.
+//
+// With -mutations, which is for where "go test ./..." has passed, the only tests
+// that are run as they are too are those of the mutations, and subtests: of these
+// the source does not tell whether there are any of that name.
 //
 // "go test ./test/arp4" checks the table and the mutations without running any.
 package main
@@ -20,10 +24,11 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"time"
 )
 
 func main() {
-	onlyMutations := flag.Bool("mutations", false, "do not run the tests as they are")
+	onlyMutations := flag.Bool("mutations", false, "run as they are only the tests that a mutation names, and subtests")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -58,11 +63,26 @@ func check(ctx context.Context, root string, onlyMutations bool, names []string)
 		return fmt.Errorf("making a directory for the mutated files: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	r := runner{root: root, dir: dir}
-	failed := 0
-	if !onlyMutations {
-		failed += r.passing(ctx, rows)
+	// With -mutations "go test ./..." has shown the rest.
+	mutated := make(map[testName]bool)
+	for _, m := range mutations {
+		for _, t := range m.fails {
+			mutated[t] = true
+		}
 	}
+	wanted := func(t testName) bool { return !onlyMutations || mutated[t] || t.name != t.top() }
+	var tests []testName
+	for _, row := range rows {
+		tests = append(tests, row.tests...)
+	}
+	dirs, _ := byDir(slices.DeleteFunc(tests, func(t testName) bool { return !wanted(t) }))
+	start := time.Now()
+	r, err := newRunner(ctx, root, dir, mutations, dirs)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("compiled with %d mutations, %.1f s\n", len(mutations), time.Since(start).Seconds())
+	failed := r.passing(ctx, rows, wanted)
 	failed += r.mutated(ctx, mutations)
 	if err := ctx.Err(); err != nil {
 		return err

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,43 +84,13 @@ func appendLine(text, line string) string {
 	return text + "\n" + line
 }
 
-// apply returns the text of the file with the mutation.
-func (m mutation) apply(root string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(m.file)))
-	if err != nil {
-		return nil, fmt.Errorf("row %s: %w", m.row, err)
-	}
+// change returns the text of the file with the mutation.
+func (m mutation) change(text []byte) ([]byte, error) {
 	if m.old == "" || m.old == m.new {
-		return nil, fmt.Errorf("row %s: the mutation changes nothing", m.row)
+		return nil, errors.New("the mutation changes nothing")
 	}
 	if n := strings.Count(string(text), m.old); n != 1 {
-		return nil, fmt.Errorf("row %s: %s has %d times, want once:\n%s", m.row, m.file, n, m.old)
+		return nil, fmt.Errorf("it has %d times, want once:\n%s", n, m.old)
 	}
 	return []byte(strings.Replace(string(text), m.old, m.new, 1)), nil
-}
-
-// overlay writes the mutated file below dir and returns the name of the file for
-// -overlay of the go command (see "go help build").
-func (m mutation) overlay(root, dir string) (string, error) {
-	text, err := m.apply(root)
-	if err != nil {
-		return "", err
-	}
-	original, err := filepath.Abs(filepath.Join(root, filepath.FromSlash(m.file)))
-	if err != nil {
-		return "", fmt.Errorf("row %s: %w", m.row, err)
-	}
-	mutated := filepath.Join(dir, m.row+".go")
-	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{original: mutated}})
-	if err != nil {
-		return "", fmt.Errorf("row %s: %w", m.row, err)
-	}
-	name := filepath.Join(dir, m.row+".json")
-	if err := os.WriteFile(mutated, text, 0o600); err != nil {
-		return "", fmt.Errorf("row %s: %w", m.row, err)
-	}
-	if err := os.WriteFile(name, replace, 0o600); err != nil {
-		return "", fmt.Errorf("row %s: %w", m.row, err)
-	}
-	return name, nil
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,28 +25,48 @@ const workers = 2
 // (test/e2e).
 const overlayVariable = "ISAT_TEST_OVERLAY"
 
-// runner runs tests of the repository at root.
+// runner runs tests of the repository at root that are compiled with schemata.
 type runner struct {
-	root string
-	dir  string // for mutated files
+	root    string
+	dir     string // absolute; for what is compiled
+	overlay string
 }
 
-// outcome is what became of the tests of one go test.
+// newRunner compiles the tests of the directories with the mutations, in dir.
+func newRunner(ctx context.Context, root, dir string, mutations []mutation, dirs []string) (runner, error) {
+	s, err := newSchemata(root, mutations)
+	if err != nil {
+		return runner{}, err
+	}
+	r := runner{root: root, dir: dir}
+	if r.overlay, err = s.overlay(root, dir); err != nil {
+		return r, fmt.Errorf("writing the mutated source: %w", err)
+	}
+	args := []string{"test", "-c", "-vet=off", "-overlay", r.overlay, "-o", dir + string(filepath.Separator)}
+	for _, d := range dirs {
+		args = append(args, "./"+d)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return r, fmt.Errorf("compiling the tests with the mutations (with one row as argument there is one in them): %w\n%s", err, out)
+	}
+	return r, nil
+}
+
+// outcome is what became of the tests of one run.
 type outcome struct {
 	action map[string]string // pass, fail or skip, by the test's name
 	output string
 }
 
-// goTest runs tests of one directory, with an overlay unless it is "".
-func (r runner) goTest(ctx context.Context, overlay, dir string, tests []testName) (outcome, error) {
-	// Vetting and optimizing take longer than most of these tests.
-	args := []string{"test", "-json", "-count=1", "-vet=off", "-gcflags=-N -l", "-timeout=3m", "-run", pattern(tests)}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./"+dir)...)
-	cmd.Dir = r.root
-	cmd.Env = append(os.Environ(), overlayVariable+"="+overlay)
+// test runs tests of one directory with the mutation of a row, or without one if
+// it is "".
+func (r runner) test(ctx context.Context, row, dir string, tests []testName) (outcome, error) {
+	binary := filepath.Join(r.dir, path.Base(dir)+".test")
+	cmd := exec.CommandContext(ctx, "go", "tool", "test2json", binary, "-test.v=test2json", "-test.timeout=3m", "-test.run="+pattern(tests))
+	cmd.Dir = filepath.Join(r.root, filepath.FromSlash(dir))
+	cmd.Env = append(os.Environ(), overlayVariable+"="+r.overlay, chosenVariable+"="+row)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -58,27 +80,22 @@ func (r runner) goTest(ctx context.Context, overlay, dir string, tests []testNam
 	return o, nil
 }
 
-// pattern returns what -run takes for the tests: their functions, and their
-// subtests if all of them are subtests.
+// pattern returns what -run takes for the tests.
 func pattern(tests []testName) string {
-	var tops, subs []string
+	var patterns []string
 	for _, t := range tests {
-		top, sub, _ := strings.Cut(t.name, "/")
-		if !slices.Contains(tops, top) {
-			tops = append(tops, top)
+		parts := strings.Split(t.name, "/")
+		for i, part := range parts {
+			parts[i] = "^" + regexp.QuoteMeta(part) + "$"
 		}
-		subs = append(subs, regexp.QuoteMeta(sub))
+		patterns = append(patterns, strings.Join(parts, "/"))
 	}
-	p := "^(" + strings.Join(tops, "|") + ")$"
-	if !slices.Contains(subs, "") {
-		p += "/^(" + strings.Join(subs, "|") + ")$"
-	}
-	return p
+	return strings.Join(patterns, "|")
 }
 
-// parseOutcome reads what go test -json writes (see "go doc test2json"). Not to
-// have come to an assertion is an error: a package that does not compile, a panic,
-// a deadlock, a timeout.
+// parseOutcome reads what test2json writes (see "go doc test2json"). Not to have
+// come to an assertion is an error: a program that does not compile, a panic, a
+// deadlock, a timeout.
 func parseOutcome(out []byte) (outcome, error) {
 	o := outcome{action: make(map[string]string)}
 	var text strings.Builder
@@ -88,13 +105,11 @@ func parseOutcome(out []byte) (outcome, error) {
 		if err := d.Decode(&e); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return o, fmt.Errorf("reading the output of go test: %w", err)
+			return o, fmt.Errorf("reading the output of the tests: %w", err)
 		}
 		switch e.Action {
-		case "output", "build-output":
+		case "output":
 			text.WriteString(e.Output)
-		case "build-fail":
-			fault = errors.New("it does not compile")
 		case "pass", "fail", "skip":
 			if e.Test != "" {
 				o.action[e.Test] = e.Action
@@ -127,19 +142,23 @@ func byDir(tests []testName) (dirs []string, in map[string][]testName) {
 	return dirs, in
 }
 
-// passing runs all tests of the rows as they are and returns the number of rows
-// of which one does not pass.
-func (r runner) passing(ctx context.Context, rows []row) (failed int) {
+// passing runs tests of the rows without a mutation, those that wanted chooses, and
+// returns the number of rows of which one does not pass.
+func (r runner) passing(ctx context.Context, rows []row, wanted func(testName) bool) (failed int) {
 	var all []testName
 	for _, row := range rows {
-		all = append(all, row.tests...)
+		for _, t := range row.tests {
+			if wanted(t) {
+				all = append(all, t)
+			}
+		}
 	}
 	passed := make(map[testName]bool)
 	dirs, in := byDir(all)
 	for _, dir := range dirs {
 		start := time.Now()
-		o, err := r.goTest(ctx, "", dir, in[dir])
-		fmt.Printf("%s: %d tests as they are, %.1f s\n", dir, len(in[dir]), time.Since(start).Seconds())
+		o, err := r.test(ctx, "", dir, in[dir])
+		fmt.Printf("%s: %d tests without a mutation, %.1f s\n", dir, len(in[dir]), time.Since(start).Seconds())
 		if err != nil {
 			fmt.Println(err)
 		}
@@ -154,7 +173,7 @@ func (r runner) passing(ctx context.Context, rows []row) (failed int) {
 	}
 	for _, row := range rows {
 		for _, t := range row.tests {
-			if !passed[t] {
+			if wanted(t) && !passed[t] {
 				fmt.Printf("FAIL %s: %v does not pass\n", row.name, t)
 				failed++
 				break
@@ -199,13 +218,9 @@ func (r runner) mutated(ctx context.Context, mutations []mutation) (failed int) 
 
 // mutate runs the tests of a mutation with it. All have to fail.
 func (r runner) mutate(ctx context.Context, m mutation) error {
-	overlay, err := m.overlay(r.root, r.dir)
-	if err != nil {
-		return err
-	}
 	dirs, in := byDir(m.fails)
 	for _, dir := range dirs {
-		o, err := r.goTest(ctx, overlay, dir, in[dir])
+		o, err := r.test(ctx, m.row, dir, in[dir])
 		if err != nil {
 			return err
 		}
