@@ -52,6 +52,7 @@ const (
 	RouteChange                       // a route was changed (RTM_CHANGE)
 	RouteResolve                      // a cloning route made a host route (RTM_RESOLVE)
 	RouteMiss                         // a lookup found no route (RTM_MISS)
+	SendFailed                        // an ARP packet could not be sent
 	numTypes
 )
 
@@ -70,6 +71,7 @@ var typeNames = [numTypes]string{
 	Nominee: "nominee", TakenOver: "taken_over", HandedBack: "handed_back",
 	RouteAdd: "route_add", RouteDelete: "route_delete", RouteChange: "route_change",
 	RouteResolve: "route_resolve", RouteMiss: "route_miss",
+	SendFailed: "send_failed",
 }
 
 // String returns the name of t in the API, such as "resolved".

@@ -9,7 +9,7 @@ import (
 const interfaces5 = `added resolved validated moved changed deleted
 expired unanswered missed conflict defended duplicate recovered announced probing verified wrong_interface permanent_modify broadcast_sender malformed proxied proxy_refused
 ignored lost overrun suppressed link_up link_down interface_failed interface_repaired group_failed group_repaired rebound offline online activated deactivated nominee taken_over handed_back
-route_add route_delete route_change route_resolve route_miss`
+route_add route_delete route_change route_resolve route_miss send_failed`
 
 func TestTypeNames(t *testing.T) {
 	names := strings.Fields(interfaces5)
@@ -33,7 +33,7 @@ func TestTypeNames(t *testing.T) {
 }
 
 func TestTypeUnknown(t *testing.T) {
-	for typ, want := range map[Type]string{0: "type 0", numTypes: "type 46", 255: "type 255"} {
+	for typ, want := range map[Type]string{0: "type 0", numTypes: "type 47", 255: "type 255"} {
 		if got := typ.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

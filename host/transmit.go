@@ -1,6 +1,13 @@
 package host
 
 import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
 )
@@ -44,6 +51,9 @@ func (h *Host) send(ifc *Interface, header link.Header, payload []byte) bool {
 	q := &ifc.queue
 	if len(q.filling.ends) >= maxQueued {
 		ifc.stats.TxErrors++
+		if header.Type == link.TypeARP {
+			h.diagnoseSend(ifc, syscall.ENOBUFS)
+		}
 		return false
 	}
 	header.Source = ifc.mac
@@ -84,6 +94,7 @@ func (h *Host) transmit(ifc *Interface) {
 		h.mu.Lock()
 		if err != nil || n < len(frames) {
 			ifc.stats.TxErrors += uint64(len(frames) - n)
+			h.sendFailed(ifc, frames[n:], err)
 		}
 		q.draining.reset()
 	}
@@ -95,4 +106,30 @@ func (h *Host) transmit(ifc *Interface) {
 		q.listed = true
 		h.sending = append(h.sending, ifc)
 	}
+}
+
+// sendFailed tells of the ARP packets among frames that the port of ifc has not
+// taken. The port's error is that of the first frame, and there is none if it had
+// no room.
+func (h *Host) sendFailed(ifc *Interface, frames [][]byte, err error) {
+	errno := syscall.ENOBUFS
+	if err != nil && !errors.As(err, &errno) {
+		errno = syscall.EIO
+	}
+	for _, frame := range frames {
+		if header, _, err := ifc.framing.Parse(frame); err == nil && header.Type == link.TypeARP {
+			h.diagnoseSend(ifc, errno)
+		}
+	}
+}
+
+// diagnoseSend tells that an ARP packet could not be sent (facts/freebsd-arp.md
+// 4.3). The errno is the number that this system has for it.
+func (h *Host) diagnoseSend(ifc *Interface, errno syscall.Errno) {
+	if ifc.detached {
+		return
+	}
+	h.diagnose(time.Now(), ifc, event.SendFailed, netip.Addr{}, func() event.Event {
+		return event.Event{Severity: event.Debug, Message: fmt.Sprintf("arp: Failed to send ARP packet on %s: %d", ifc.name, int(errno))}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/isat-project/isat/api"
@@ -178,6 +179,33 @@ func TestDiagnosticsWithoutRoom(t *testing.T) {
 	} {
 		await(t, "isat says "+line, func() bool { return d.Said(line) > 0 })
 	}
+}
+
+// TestDiagnosticsOfSending: the kernel refuses isat's ARP packets, as a full device
+// queue does, and says so to the socket.
+//
+//	isat 192.0.2.1 e0 ──── e0 192.0.2.2 peer
+func TestDiagnosticsOfSending(t *testing.T) {
+	t.Parallel()
+	Require(t, "nft")
+	isat, peer := NewPair(t)
+	d := StartISAT(t, isat, verbose+"\"net.link.ether.arp.log_level\" = 7\n"+standard)
+	line := fmt.Sprintf("arp: Failed to send ARP packet on e0: %d", int(syscall.ENOBUFS))
+	wire := peer.Capture("e0")
+	announce := func() {
+		t.Helper()
+		if r := d.Tool("announce", "e0", isatIP); r.Code != 0 {
+			t.Errorf("isat announce: %+v", r)
+		}
+	}
+	announce()
+	wire.Await(0, "an announcement", who(isatIP))
+	if d.Said(line) != 0 {
+		t.Error("isat says it of a packet that was sent")
+	}
+	isat.Must("nft", "add table netdev full; add chain netdev full out { type filter hook egress device e0 priority 0; policy drop; }")
+	announce()
+	await(t, "isat says "+line, func() bool { return d.Said(line) > 0 })
 }
 
 // follow runs isat events until the end of the test. The function returns what it
