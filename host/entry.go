@@ -192,6 +192,9 @@ func (h *Host) remove(e *entry, why error) {
 // forget is what happens to an entry whose clone goes or has gone.
 func (h *Host) forget(e *entry, why error) {
 	e.gone = true
+	if e.action != Forward {
+		h.decisions.Invalidate() // there may be a route now: see leavesBy
+	}
 	h.timers.Remove(&e.timer)
 	e.ifc.untrack(e)
 	e.ifc.stats.Dropped += uint64(e.Held())
@@ -290,6 +293,9 @@ func (h *Host) rehome() {
 func (h *Host) routeChanged(m route.Message[entry]) {
 	h.reportRoute(m)
 	e := m.Entry
+	if e == nil && m.Type != route.Miss {
+		h.decisions.Invalidate() // some may be of this table: see askRoutes
+	}
 	switch {
 	case m.Type != route.Delete:
 	case e == nil:

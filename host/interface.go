@@ -194,6 +194,7 @@ func (h *Host) detach(ifc *Interface) {
 	h.routes.DeleteInterface(ifc.index)
 	ifc.networks = nil
 	ifc.detached = true
+	h.decisions.Forget(ifc.name)
 	h.gone.add(&ifc.stats)
 	close(ifc.closed)
 	h.interfaces = slices.DeleteFunc(h.interfaces, func(other *Interface) bool { return other == ifc })
@@ -286,6 +287,8 @@ func (i *Interface) Rename(name string) {
 	}
 	old := i.name
 	i.name = name
+	h.decisions.Forget(old)
+	h.decisions.Invalidate() // those of others name it
 	h.readSettings(i)
 	h.record(event.Event{Type: event.Changed, Interface: name, Severity: event.Info, Message: fmt.Sprintf("isat: %s is now named %s", old, name)})
 }

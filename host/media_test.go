@@ -29,7 +29,12 @@ const peerIP = "192.0.2.9"
 
 func onMedium(t *testing.T, framing link.Framing, mac string, change ...func(*host.InterfaceConfig)) *station {
 	t.Helper()
-	s := &station{Host: host.New(host.Config{}), t: t, framing: framing, wire: new(sink)}
+	return newStation(t, host.Config{}, framing, mac, change...)
+}
+
+func newStation(t *testing.T, config host.Config, framing link.Framing, mac string, change ...func(*host.InterfaceConfig)) *station {
+	t.Helper()
+	s := &station{Host: host.New(config), t: t, framing: framing, wire: new(sink)}
 	c := host.InterfaceConfig{
 		Name: "e0", Index: 1, MAC: lladdr.MustParse(mac), Port: s.wire, Framing: framing,
 		Addresses: []host.Address{{Prefix: prefix("192.0.2.1/24")}},

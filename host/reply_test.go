@@ -36,6 +36,13 @@ func (s *sink) WriteFrames(frames [][]byte) (int, error) {
 	return len(frames), nil
 }
 
+// count returns how many frames were sent.
+func (s *sink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.frames)
+}
+
 // checkReply checks a reply byte for byte against the request.
 func checkReply(t *testing.T, reply, request []byte) {
 	t.Helper()

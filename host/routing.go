@@ -123,7 +123,7 @@ func (h *Host) askRouter(ctx context.Context, q proxy.Question) {
 	}
 	// The interface may have changed while the request waited.
 	switch ifc := h.byName(request.Interface); {
-	case ifc == nil:
+	case ifc == nil: // its requests are forgotten
 	case !ifc.up:
 		ifc.drop(DropInterfaceDown)
 	case ifc.mode == Off:

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/proxy"
+	"github.com/isat-project/isat/route"
 )
 
 // fakeRouter is a Router that routes as the test says and notes what it is asked.
@@ -97,6 +99,22 @@ func TestRouterPolicy(t *testing.T) {
 			if got, err := n.MIB().Get("net.link.ether.arp.stats."+name, ""); err != nil || got != want {
 				t.Errorf("%s is %d, error %v, want %d", name, got, err, want)
 			}
+		}
+	})
+}
+
+// TestRouterAskedOnce: proxy_arp and proxyall go by one routing decision.
+func TestRouterAskedOnce(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, _ := l.routedHost(func(context.Context, proxy.Question) (proxy.Routes, error) {
+			return proxy.Routes{To: "e0", Back: "e0"}, nil
+		})
+		n.ifc.SetProxyARP(true)
+		s := l.stranger(macPeer)
+		s.ask("8.8.8.8", "192.0.2.9")
+		s.ask("8.8.8.8", "192.0.2.9")
+		if got, want := n.Stats().Routes, (proxy.RouteStats{Hits: 1, Questions: 1}); got != want {
+			t.Errorf("counted %+v, want %+v", got, want)
 		}
 	})
 }
@@ -257,6 +275,65 @@ func TestInterfaceChangesWhileWaiting(t *testing.T) {
 				said <- proxy.Routes{To: "e1", Back: "e0"}
 				if got := l.replies(n); got != tt.want {
 					t.Errorf("%d answers, want %d", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestNameChangesWhileWaiting: a request is not answered by another interface that
+// has got the name of the one it came in on.
+func TestNameChangesWhileWaiting(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		said := make(chan proxy.Routes)
+		n, _ := l.routedHost(func(context.Context, proxy.Question) (proxy.Routes, error) { return <-said, nil })
+		l.stranger(macPeer).ask("8.8.8.8", "192.0.2.9")
+		n.ifc.Rename("lan0")
+		n.e1.Rename("e0")
+		before := n.beyond.count()
+		said <- proxy.Routes{To: "e1", Back: "e0"}
+		synctest.Wait()
+		if got := n.beyond.count() - before; got != 0 || n.Stats().TxReplies != 0 {
+			t.Errorf("%d frames on the other interface, %d replies, want none", got, n.Stats().TxReplies)
+		}
+		if got := n.Stats().Routes.Late; got != 1 {
+			t.Errorf("counted %d requests without an answer, want 1", got)
+		}
+	})
+}
+
+// TestOwnRoutesChange: what the host's own table has said for an interface that is
+// not the Router's holds no longer than the table does.
+func TestOwnRoutesChange(t *testing.T) {
+	reject := host.Route{Prefix: prefix("198.51.100.9/32"), Flags: route.Reject}
+	for _, tt := range []struct {
+		name   string
+		change func(*proxyHost) error
+	}{
+		{"a route", func(n *proxyHost) error { return n.AddRoute(reject) }},
+		{"a reject entry", func(n *proxyHost) error {
+			c := admin("198.51.100.9", macOwner)
+			c.Action = host.Reject
+			_, err := n.Set(c)
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			onLAN(t, func(l *lan) {
+				n, f := l.routedHost(func(context.Context, proxy.Question) (proxy.Routes, error) {
+					return proxy.Routes{}, syscall.ENXIO
+				})
+				s := l.stranger(macPeer)
+				s.ask("198.51.100.9", "192.0.2.9")
+				if got := l.replies(n); got != 1 {
+					t.Fatalf("%d answers by the own table, want 1", got)
+				}
+				if err := tt.change(n); err != nil {
+					t.Fatal(err)
+				}
+				s.ask("198.51.100.9", "192.0.2.9")
+				if got := l.replies(n); got != 1 {
+					t.Errorf("%d answers, %d questions, want no answer by what the table was", got, f.count())
 				}
 			})
 		})

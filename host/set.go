@@ -114,6 +114,9 @@ func (h *Host) setEntry(now time.Time, ifc *Interface, c Change) (created bool, 
 			return false, err
 		}
 	}
+	if c.Action != Forward || e.action != Forward {
+		h.decisions.Invalidate() // see leavesBy
+	}
 	flags, old, wasPublished := e.flags(), e.Addr(), !created && e.publish == Published
 	e.origin, e.publish, e.action, e.auto = c.Origin, c.Publish, c.Action, auto
 	e.installed = !c.Known

@@ -1,11 +1,15 @@
 package host_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/isat-project/isat/arp"
+	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/link"
+	"github.com/isat-project/isat/proxy"
 )
 
 // rif reads a source route.
@@ -89,6 +93,28 @@ func TestSourceRouteOfProbe(t *testing.T) {
 	s := onMedium(t, link.TokenRing{}, macRing)
 	s.hear(rif(t, explored), ask(macOther, "0.0.0.0"))
 	s.want("the reply", "ARP to "+macOther+" "+back)
+}
+
+// An answer that has to wait for the Router goes by the way its request came.
+func TestSourceRouteOfDelayedAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said := make(chan proxy.Routes)
+		f := &fakeRouter{route: func(context.Context, proxy.Question) (proxy.Routes, error) { return <-said, nil }}
+		s := newStation(t, host.Config{Router: f}, link.TokenRing{}, macRing)
+		(&node{Host: s.Host}).run(t)
+		if err := s.MIB().Set("net.link.ether.inet.proxyall", "", 1); err != nil {
+			t.Fatal(err)
+		}
+		request := ask(macOther, peerIP)
+		request.TargetIP = ip("198.51.100.9")
+		s.hear(rif(t, "069000310020"), request)
+		s.hear(rif(t, explored), request) // the newest waits
+		synctest.Wait()
+		s.want("before the Router has answered")
+		said <- proxy.Routes{To: "e1", Back: "e0"}
+		synctest.Wait()
+		s.want("the reply", "ARP to "+macOther+" "+back)
+	})
 }
 
 // Whose address an administrator has set says by which way it is reached, and

@@ -54,6 +54,7 @@ var counters = [...]counter{
 	{"route_questions", "questions for routing decisions", func(s *Stats) uint64 { return s.Routes.Questions }},
 	{"route_limited", "requests refused because too many routing decisions were asked for", func(s *Stats) uint64 { return s.Routes.Limited }},
 	{"route_late", "requests whose routing decision came too late or never", func(s *Stats) uint64 { return s.Routes.Late }},
+	{"route_replaced", "requests in whose place a newer one waited for the routing decision", func(s *Stats) uint64 { return s.Routes.Replaced }},
 }
 
 // add adds the numbers of o to s.

@@ -28,7 +28,8 @@ type inquiry struct {
 	rules     *set
 	host      Host
 	router    Router
-	elsewhere bool // the target has a published entry, but not on this interface
+	state     RouteState // what the router last said; Known: Routes has it
+	elsewhere bool       // the target has a published entry, but not on this interface
 }
 
 // found notes what a step found and reports whether that ends the inquiry.
@@ -135,15 +136,10 @@ func (i *inquiry) proxyARP() bool {
 	case i.ownerAsks(lladdr.Addr{}):
 		return i.found(ARPOwner)
 	}
-	routes, state := i.router.Routes(i.now, i.Request)
-	switch state {
-	case Unknown:
-		return i.found(ARPUnknown)
-	case Limited:
-		return i.found(ARPLimited)
+	if i.routed(ARPUnknown, ARPLimited) {
+		return true
 	}
-	i.Routes = routes
-	switch routes.To {
+	switch i.Routes.To {
 	case "":
 		return i.found(ARPNoRoute)
 	case i.Request.Interface:
@@ -168,15 +164,10 @@ func (i *inquiry) proxyAll() bool {
 	case i.ownerAsks(lladdr.Addr{}):
 		return i.found(AllOwner)
 	}
-	routes, state := i.router.Routes(i.now, i.Request)
-	switch state {
-	case Unknown:
-		return i.found(AllUnknown)
-	case Limited:
-		return i.found(AllLimited)
+	if i.routed(AllUnknown, AllLimited) {
+		return true
 	}
-	i.Routes = routes
-	switch here := i.Request.Interface; {
+	switch routes, here := i.Routes, i.Request.Interface; {
 	case routes.To == "":
 		return i.found(AllNoRoute)
 	case routes.To == here:
@@ -187,6 +178,23 @@ func (i *inquiry) proxyAll() bool {
 		return i.found(AllWrongLink)
 	}
 	return i.answer(AllAnswer, i.host.LinkAddr())
+}
+
+// routed asks for the routing decision, once for all steps, and ends the inquiry
+// if there is none.
+func (i *inquiry) routed(unknown, limited Reason) (final bool) {
+	if i.state == Known {
+		return false
+	}
+	routes, state := i.router.Routes(i.now, i.Request)
+	switch i.state = state; state {
+	case Unknown:
+		return i.found(unknown)
+	case Limited:
+		return i.found(limited)
+	}
+	i.Routes = routes
+	return false
 }
 
 // ownerAsks reports whether the sender is the target itself: because it says so

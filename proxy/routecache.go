@@ -44,6 +44,7 @@ type RouteStats struct {
 	Questions uint64 // questions given out, repeated ones included
 	Limited   uint64 // requests that were not asked for: Rate or Size
 	Late      uint64 // requests whose answer came after Patience, or never
+	Replaced  uint64 // requests in whose place a newer one waited on
 }
 
 // routeKey names a decision.
@@ -103,6 +104,7 @@ func (c *RouteCache) Routes(now time.Time, r Request) (Routes, RouteState) {
 	switch {
 	case s == nil:
 	case s.phase == queued:
+		c.stats.Replaced++
 		s.since, s.request = now, r
 		return Routes{}, Unknown
 	case c.over(now, s):
@@ -111,6 +113,7 @@ func (c *RouteCache) Routes(now time.Time, r Request) (Routes, RouteState) {
 		c.stats.Hits++
 		return s.routes, Known
 	default:
+		c.stats.Replaced++
 		s.request = r
 		return Routes{}, Unknown
 	}
@@ -183,6 +186,16 @@ func (c *RouteCache) Fail(q Question) {
 // Invalidate ends every decision: a route, a routing rule, an interface or the
 // name of one has changed. It costs nothing, however many there are.
 func (c *RouteCache) Invalidate() { c.generation++ }
+
+// Forget ends the decisions for requests on an interface, and what waits for one:
+// the interface is gone, or has another name, and its name may be another's soon.
+func (c *RouteCache) Forget(ifname string) {
+	for key, s := range c.slots {
+		if key.ifname == ifname {
+			c.drop(key, s)
+		}
+	}
+}
 
 // Len returns the number of decisions kept, some of which may be over, and
 // waited for.

@@ -95,6 +95,38 @@ func TestRouteCacheNewestWaits(t *testing.T) {
 		t.Errorf("a second answer gave %+v", got)
 	}
 	a.want(t, r, through, Known)
+	if got, want := a.Stats(), (RouteStats{Hits: 1, Questions: 1, Replaced: 2}); got != want {
+		t.Errorf("stats %+v, want %+v", got, want)
+	}
+}
+
+// What is kept and awaited for an interface ends with its name, and that of others
+// stays: a request is not answered on another interface of the same name.
+func TestRouteCacheForget(t *testing.T) {
+	a := newAsker(Limits{})
+	known, asked, queued, other := ask("198.51.100.9"), ask("198.51.100.10"), ask("198.51.100.11"), ask("198.51.100.9")
+	other.Interface = "e1"
+	for _, r := range []Request{known, other} {
+		a.want(t, r, Routes{}, Unknown)
+		a.Store(a.now, a.question(t), through)
+	}
+	a.want(t, asked, Routes{}, Unknown)
+	q := a.question(t)
+	a.want(t, queued, Routes{}, Unknown)
+	a.Forget("e0")
+	if got, ok := a.Store(a.now, q, through); ok {
+		t.Errorf("the answer gave %+v", got)
+	}
+	if more := a.Questions(nil); len(more) != 0 {
+		t.Errorf("asked for an interface that is gone: %+v", more)
+	}
+	a.want(t, other, through, Known)
+	for _, r := range []Request{known, asked, queued} {
+		a.want(t, r, Routes{}, Unknown)
+	}
+	if got, want := a.Stats(), (RouteStats{Hits: 1, Questions: 3, Late: 2}); got != want {
+		t.Errorf("stats %+v, want %+v", got, want)
+	}
 }
 
 func TestRouteCacheInvalidate(t *testing.T) {
@@ -155,7 +187,7 @@ func TestRouteCachePatience(t *testing.T) {
 	if _, ok := a.Store(a.now, a.question(t), through); !ok {
 		t.Error("an answer in time is not taken")
 	}
-	if got, want := a.Stats(), (RouteStats{Questions: 3, Late: 2}); got != want {
+	if got, want := a.Stats(), (RouteStats{Questions: 3, Late: 2, Replaced: 1}); got != want {
 		t.Errorf("stats %+v, want %+v", got, want)
 	}
 }
