@@ -13,6 +13,7 @@ import (
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/proxy"
 )
 
 // station is a host on a medium, of which the test is all the rest.
@@ -302,4 +303,40 @@ func TestARCnetRejectChanged(t *testing.T) {
 	}
 	s.output(peerIP)
 	s.want("packets", "IP to 06", "IP to 06")
+}
+
+// TestRulesOfMedia: whether an address may be one station's, and be answered with,
+// is the medium's to say.
+func TestRulesOfMedia(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		framing        link.Framing
+		own, asks, mac string
+		answered       bool
+	}{
+		{"Ethernet's group bit on Ethernet", link.Ethernet{}, macHost, macPeer, "01:00:00:00:00:05", false},
+		{"Token Ring's group bit on Ethernet", link.Ethernet{}, macHost, macPeer, "c0:00:00:00:00:05", true},
+		{"Ethernet's group bit on Token Ring", link.TokenRing{}, macRing, macOther, "01:00:00:00:00:05", true},
+		{"Token Ring's group bit on Token Ring", link.TokenRing{}, macRing, macOther, "c0:00:00:00:00:05", false},
+		{"ARCnet, all ones", link.ARCnet{}, "01", "09", "ff", true},
+		{"ARCnet, six bytes", link.ARCnet{}, "01", "09", macPeer, false},
+		{"Ethernet, one byte", link.Ethernet{}, macHost, macPeer, "05", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := onMedium(t, tt.framing, tt.own)
+			mac := lladdr.MustParse(tt.mac)
+			if err := s.ifc.CheckMAC(mac); (err == nil) != tt.answered || err != nil && !errors.Is(err, syscall.EINVAL) {
+				t.Errorf("CheckMAC: %v", err)
+			}
+			if err := s.Proxies().Add(proxy.Rule{Prefix: prefix("198.51.100.0/24"), Interface: "e0", MAC: mac}); err != nil {
+				t.Fatal(err)
+			}
+			request := ask(tt.asks, peerIP)
+			request.TargetIP = ip("198.51.100.9")
+			s.hear(link.SourceRoute{}, request)
+			if got := s.Stats().Proxied == 1; got != tt.answered {
+				t.Errorf("answered: %v, want %v", got, tt.answered)
+			}
+		})
+	}
 }

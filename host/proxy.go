@@ -49,6 +49,9 @@ func (v *proxyView) Settings() proxy.Settings {
 // LinkAddr implements [proxy.Host].
 func (v *proxyView) LinkAddr() lladdr.Addr { return v.mac }
 
+// IsStation implements [proxy.Host].
+func (v *proxyView) IsStation(mac lladdr.Addr) bool { return (*Interface)(v).isStation(mac) }
+
 // Own implements [proxy.Host].
 func (v *proxyView) Own(r proxy.Request) (proxy.Ownership, lladdr.Addr) {
 	ifc := (*Interface)(v)

@@ -183,6 +183,13 @@ var proxyCases = []proxyCase{
 	{"rule of another medium", func(t *testing.T, n *proxyHost) {
 		n.rule(t, proxy.Rule{Prefix: prefix("198.51.100.0/24"), Interface: "e0", MAC: lladdr.MustParse("07")})
 	}, "198.51.100.9", "192.0.2.9", "", proxy.PrefixMedium},
+	{"rule with a group address", func(t *testing.T, n *proxyHost) {
+		n.rule(t, proxy.Rule{Prefix: prefix("198.51.100.0/24"), Interface: "e0", MAC: lladdr.MustParse("03:bf:c6:33:64:09")})
+	}, "198.51.100.9", "192.0.2.9", "", proxy.PrefixMedium},
+	{"rule with a group address, allow_multicast", func(t *testing.T, n *proxyHost) {
+		n.set(t, "allow_multicast", 1)
+		n.rule(t, proxy.Rule{Prefix: prefix("198.51.100.0/24"), Interface: "e0", MAC: lladdr.MustParse("03:bf:c6:33:64:09")})
+	}, "198.51.100.9", "192.0.2.9", "03:bf:c6:33:64:09", proxy.PrefixAnswer},
 	{"link-local target", func(t *testing.T, n *proxyHost) {
 		n.rule(t, proxy.Rule{Prefix: prefix("169.254.0.0/16"), Interface: "e0"})
 	}, "169.254.7.7", "192.0.2.9", macHost, proxy.PrefixAnswer},

@@ -163,12 +163,8 @@ func (h *Host) checkNeighbour(ifc *Interface, c Change) error {
 		return fmt.Errorf("it is the broadcast address of %s: %w", ifc.name, syscall.EINVAL)
 	case auto:
 		return nil
-	case c.MAC.Len() != ifc.framing.AddrLen():
-		return fmt.Errorf("link-layer address %q has %d bytes, %s has %d: %w", c.MAC, c.MAC.Len(), ifc.name, ifc.framing.AddrLen(), syscall.EINVAL)
-	case c.MAC.IsZero() || c.MAC == ifc.framing.Broadcast() || ifc.framing.IsGroup(c.MAC) && !ifc.settings.AllowMulticast:
-		return fmt.Errorf("link-layer address %v is not that of one host: %w", c.MAC, syscall.EINVAL)
 	}
-	return nil
+	return ifc.checkMAC(c.MAC)
 }
 
 // interfaceFor returns the interface of a change: the one named, or the one

@@ -29,6 +29,32 @@ func (h *Host) checkStation(name string, medium link.Framing, mac lladdr.Addr) e
 	return nil
 }
 
+// CheckMAC returns an error that wraps EINVAL if a link-layer address cannot be one
+// station's on the interface: one of another length, zero, broadcast, or of a group
+// unless allow_multicast is 1. [Host.Set] asks for no more, and a rule of
+// [Host.Proxies] with another address refuses.
+func (i *Interface) CheckMAC(mac lladdr.Addr) error {
+	i.host.mu.Lock()
+	defer i.host.mu.Unlock()
+	return i.checkMAC(mac)
+}
+
+func (i *Interface) checkMAC(mac lladdr.Addr) error {
+	switch {
+	case i.isStation(mac):
+		return nil
+	case mac.Len() != i.framing.AddrLen():
+		return fmt.Errorf("link-layer address %q has %d bytes, %s has %d: %w", mac, mac.Len(), i.name, i.framing.AddrLen(), syscall.EINVAL)
+	}
+	return fmt.Errorf("link-layer address %v is not that of one host: %w", mac, syscall.EINVAL)
+}
+
+// isStation reports whether checkMAC finds nothing wrong.
+func (i *Interface) isStation(mac lladdr.Addr) bool {
+	group := mac == i.framing.Broadcast() || i.framing.IsGroup(mac) && !i.settings.AllowMulticast
+	return mac.Len() == i.framing.AddrLen() && !mac.IsZero() && !group
+}
+
 // nodeOf returns the address of the station that has an IPv4 address on an ARCnet
 // without ARP: IFF_NOARP there means that the low byte is the node
 // (facts/freebsd-arp.md 5.1). An entry that an administrator has made goes first.

@@ -114,7 +114,7 @@ func (i *inquiry) prefix() bool {
 	switch {
 	case rule.denies(i.Request.SenderIP):
 		return i.found(PrefixDenied)
-	case mac.Len() != i.host.LinkAddr().Len():
+	case rule.MAC.IsValid() && !i.host.IsStation(mac):
 		return i.found(PrefixMedium)
 	case i.Request.IsProbe() && !i.host.Settings().ProxyProbes:
 		return i.found(PrefixProbe)

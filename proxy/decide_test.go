@@ -62,6 +62,7 @@ var decisions = []struct {
 	{"denied by the longest, not by the shorter", ask("198.51.100.9"), world{}, append(denying("192.0.2.7/32"), on("e0", "0.0.0.0/0")), PrefixDenied, none},
 	{"denied by the shorter, not by the longest", ask("198.51.100.129"), world{}, append(denying("192.0.2.7/32"), on("e0", "198.51.100.128/25")), PrefixAnswer, ownMAC},
 	{"denied, proxyall does not answer", ask("198.51.100.9"), world{settings: both, routes: through, state: Known}, denying("192.0.2.7/32"), PrefixDenied, none},
+	{"rule with a group address", ask("198.51.100.9"), world{}, []Rule{{Prefix: prefix("198.51.100.0/24"), Interface: "e0", MAC: groupMAC}}, PrefixMedium, none},
 	{"rule of another medium", ask("198.51.100.9"), world{}, []Rule{{Prefix: prefix("198.51.100.0/24"), Interface: "e0", MAC: mac("07")}}, PrefixMedium, none},
 	{"rule, probe", probe("198.51.100.9"), world{}, network, PrefixProbe, none},
 	{"rule, probe, proxyall alone", probe("198.51.100.9"), world{settings: Settings{ProxyAll: true}, routes: through, state: Known}, network, PrefixProbe, none},

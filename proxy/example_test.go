@@ -12,8 +12,9 @@ import (
 // router is a host with the interfaces e0 and e1 and no entries.
 type router struct{}
 
-func (*router) Settings() proxy.Settings { return proxy.Settings{ProxyAll: true} }
-func (*router) LinkAddr() lladdr.Addr    { return lladdr.MustParse("02:00:00:00:00:01") }
+func (*router) Settings() proxy.Settings   { return proxy.Settings{ProxyAll: true} }
+func (*router) LinkAddr() lladdr.Addr      { return lladdr.MustParse("02:00:00:00:00:01") }
+func (*router) IsStation(lladdr.Addr) bool { return true }
 func (*router) Own(r proxy.Request) (proxy.Ownership, lladdr.Addr) {
 	if r.TargetIP == netip.MustParseAddr("192.0.2.1") {
 		return proxy.Owned, lladdr.Addr{}

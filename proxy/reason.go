@@ -68,7 +68,7 @@ const (
 	PrefixNone   // goes on
 	PrefixAnswer // a rule for the interface
 	PrefixDenied // a rule whose deny-from has the sender
-	PrefixMedium // a rule whose link-layer address has not the length of the interface's
+	PrefixMedium // a rule whose link-layer address is no station's on the interface
 	PrefixProbe  // a rule, and proxy_probes is 0
 	PrefixOwner  // a rule, and the target itself asks
 
@@ -122,7 +122,7 @@ var outcomes = [numReasons]outcome{
 	PrefixNone:   {StepPrefix, false, Ignore, "prefix_none", "no rule for {interface} has {target} in its prefix"},
 	PrefixAnswer: {StepPrefix, true, Answer, "prefix_answer", "{prefix} on {interface} has {target}"},
 	PrefixDenied: {StepPrefix, true, Refuse, "prefix_denied", "{prefix} on {interface} has {target}, but its deny-from has {sender}"},
-	PrefixMedium: {StepPrefix, true, Refuse, "prefix_medium", "{prefix} on {interface} has {target}, but its link-layer address is of another medium"},
+	PrefixMedium: {StepPrefix, true, Refuse, "prefix_medium", "{prefix} on {interface} has {target}, but its link-layer address is not one of a station there"},
 	PrefixProbe:  {StepPrefix, true, Refuse, "prefix_probe", "{prefix} on {interface} has {target}, but a probe is not answered (proxy_probes is 0)"},
 	PrefixOwner:  {StepPrefix, true, Refuse, "prefix_owner", "{prefix} on {interface} has {target}, but {sender_mac} is {target} itself"},
 

@@ -32,6 +32,9 @@ type Host interface {
 	// LinkAddr returns the interface's own link-layer address, which stands for
 	// every answer that names none.
 	LinkAddr() lladdr.Addr
+	// IsStation reports whether a link-layer address may be that of one station on
+	// the interface.
+	IsStation(lladdr.Addr) bool
 	// Own tells whether the target is an own address of the host, on whichever
 	// interface, and the link-layer address to answer with; the zero Addr stands
 	// for LinkAddr.

@@ -31,9 +31,8 @@ type set struct {
 // EINVAL for a rule that makes no sense, and EEXIST if there is one with the same
 // prefix and interface.
 //
-// Whether a multicast link-layer address is allowed is for the caller to check. A
-// rule may be there before its interface; one whose link-layer address is of
-// another medium refuses.
+// A rule may be there before its interface; one whose link-layer address is no
+// station's there refuses.
 func (r *Rules) Add(rules ...Rule) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

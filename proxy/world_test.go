@@ -17,6 +17,7 @@ var (
 	askerMAC = mac("02:00:00:00:00:07")
 	ownerMAC = mac("02:00:00:00:00:09") // of 198.51.100.9
 	otherMAC = mac("02:00:00:00:00:55")
+	groupMAC = mac("03:00:00:00:00:55")
 )
 
 // epoch is when the tests begin.
@@ -50,6 +51,7 @@ type world struct {
 
 func (w *world) Settings() Settings                              { return w.settings }
 func (w *world) LinkAddr() lladdr.Addr                           { return ownMAC }
+func (w *world) IsStation(mac lladdr.Addr) bool                  { return mac.Len() == ownMAC.Len() && mac != groupMAC }
 func (w *world) Own(Request) (Ownership, lladdr.Addr)            { return w.ownership, w.ownMAC }
 func (w *world) Published(netip.Addr) (Publication, lladdr.Addr) { return w.publication, w.pubMAC }
 func (w *world) Heard(_ netip.Addr, from lladdr.Addr) bool {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/isat-project/isat/link"
+	"github.com/isat-project/isat/lladdr"
 )
 
 // check notes what contradicts itself across the sections of c.
@@ -14,7 +17,8 @@ func (r *reader) check(c Config) {
 }
 
 // checkEntries looks for entries of own addresses, for pairs of entries that may
-// be about the same interface, and for link-layer addresses of another medium.
+// be about the same interface, and for link-layer addresses that the medium does not
+// have.
 func (r *reader) checkEntries(c Config) {
 	type key struct {
 		host netip.Addr
@@ -35,27 +39,46 @@ func (r *reader) checkEntries(c Config) {
 		if line, ok := anywhere[key{e.Host, e.Pub == PubOnly}]; ok && e.Interface != "" && e.Host.IsValid() {
 			r.problem(at, fmt.Sprintf("arp.host: %s is in line %d without an interface: name it in both", host, line))
 		}
-		if want := c.addrLen(e.Interface); e.Ether.IsValid() && e.Ether.Len() != want {
-			r.problem(at, fmt.Sprintf("arp.ether: %v has %d bytes, the interface's addresses have %d", e.Ether, e.Ether.Len(), want))
-		}
+		r.checkEther(at, "arp.ether", c.framing(e.Interface), e.Ether)
 	}
 }
 
-// checkProxies looks for link-layer addresses of another medium.
+// checkProxies looks for link-layer addresses that the medium does not have.
 func (r *reader) checkProxies(c Config) {
 	for _, p := range c.Proxies {
-		if want := c.addrLen(p.Interface); p.Ether.IsValid() && p.Ether.Len() != want {
-			r.problem(&place{line: p.Line, column: 1}, fmt.Sprintf("proxy.ether: %v has %d bytes, the interface's addresses have %d", p.Ether, p.Ether.Len(), want))
-		}
+		r.checkEther(&place{line: p.Line, column: 1}, "proxy.ether", c.framing(p.Interface), p.Ether)
 	}
 }
 
-// addrLen returns the bytes of a link-layer address on the interface.
-func (c Config) addrLen(ifname string) int {
-	if i, ok := c.Match(ifname); ok && i.Datapath == TUN {
-		return i.Medium.addrLen()
+// checkEther notes a link-layer address that is not one station's on the medium. The
+// zero Addr is the interface's own.
+func (r *reader) checkEther(at *place, key string, medium link.Framing, a lladdr.Addr) {
+	switch {
+	case !a.IsValid():
+	case a.Len() != medium.AddrLen():
+		r.problem(at, fmt.Sprintf("%s: %v has %d bytes, the interface's addresses have %d", key, a, a.Len(), medium.AddrLen()))
+	case medium.IsGroup(a) && !r.mib.Settings("").AllowMulticast:
+		r.problem(at, fmt.Sprintf("%s: %v is a multicast address", key, a))
 	}
-	return Ethernet.addrLen()
+}
+
+// framing returns that of the interface.
+func (c Config) framing(ifname string) link.Framing {
+	if i, ok := c.Match(ifname); ok && i.Datapath == TUN {
+		return i.Medium.Framing()
+	}
+	return Ethernet.Framing()
+}
+
+// Framing returns how frames are made on m.
+func (m Medium) Framing() link.Framing {
+	switch m {
+	case TokenRing:
+		return link.TokenRing{}
+	case ARCnet:
+		return link.ARCnet{}
+	}
+	return link.Ethernet{}
 }
 
 // checkDatapaths looks for interfaces that are to be used in two ways at once.

@@ -148,8 +148,12 @@ func (r *reader) tun(t *table, i *Interface) {
 		if i.IsPattern() {
 			t.problem("name", `a TUN device is made, so it needs a name, not a pattern`)
 		}
-		if i.MAC.IsValid() && i.MAC.Len() != i.Medium.addrLen() {
-			t.problem("mac", "%v: %s addresses have %d bytes", i.MAC, i.Medium, i.Medium.addrLen())
+		switch medium := i.Medium.Framing(); {
+		case !i.MAC.IsValid():
+		case i.MAC.Len() != medium.AddrLen():
+			t.problem("mac", "%v: %s addresses have %d bytes", i.MAC, i.Medium, medium.AddrLen())
+		case medium.IsGroup(i.MAC):
+			t.problem("mac", "%v is a multicast address", i.MAC)
 		}
 		kind, _, _ := strings.Cut(i.Port, ":")
 		switch {
@@ -241,12 +245,4 @@ func publish(t *table, key string, dst *Publish) {
 	default:
 		t.problem(key, `want true, false or "only", not %s`, typeName(v))
 	}
-}
-
-// addrLen returns the bytes of a link-layer address on m.
-func (m Medium) addrLen() int {
-	if m == ARCnet {
-		return 1
-	}
-	return 6
 }

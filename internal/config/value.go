@@ -128,7 +128,8 @@ func parseHostPrefix(s string) (netip.Prefix, error) {
 	return p, checkHost(p.Addr())
 }
 
-// parseMAC accepts the addresses that one station can have.
+// parseMAC accepts the addresses that one station can have on some medium; what
+// else has to be right is for the medium of the interface to say.
 func parseMAC(s string) (lladdr.Addr, error) {
 	a, err := lladdr.Parse(s)
 	switch {
@@ -138,8 +139,6 @@ func parseMAC(s string) (lladdr.Addr, error) {
 		return lladdr.Addr{}, fmt.Errorf("%v is the broadcast address", a)
 	case a.IsZero():
 		return lladdr.Addr{}, fmt.Errorf("%v is no station's address", a)
-	case a.IsMulticast():
-		return lladdr.Addr{}, fmt.Errorf("%v is a multicast address", a)
 	}
 	return a, nil
 }

@@ -151,11 +151,8 @@ func (d *Daemon) SetProxyRule(_ context.Context, a api.ProxyRule) (api.ProxyRule
 // checkRuleMAC returns why the interface of a rule, if it is there, cannot answer
 // with the link-layer address of the rule.
 func (d *Daemon) checkRuleMAC(r proxy.Rule) error {
-	if r.MAC.IsMulticast() {
-		return fmt.Errorf("link-layer address %v is not that of one host", r.MAC)
-	}
-	if ifc, ok := d.host.Interface(r.Interface); ok && ifc.MAC().Len() != r.MAC.Len() {
-		return fmt.Errorf("link-layer address %q has %d bytes, %s has %d", r.MAC, r.MAC.Len(), r.Interface, ifc.MAC().Len())
+	if ifc, ok := d.host.Interface(r.Interface); ok {
+		return ifc.CheckMAC(r.MAC)
 	}
 	return nil
 }

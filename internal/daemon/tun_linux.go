@@ -35,23 +35,12 @@ func hostSpecs(c config.Config) map[string]datapath.Spec {
 	for _, i := range c.Interfaces {
 		if i.Datapath == config.TUN {
 			all[i.Name] = datapath.Spec{
-				Name: i.Name, Port: i.Port, Framing: framing(i.Medium), MAC: i.MAC, MTU: i.MTU,
+				Name: i.Name, Port: i.Port, Framing: i.Medium.Framing(), MAC: i.MAC, MTU: i.MTU,
 				Addresses: i.Addresses, Gateway: i.Gateway, Mode: mode(i.ARP),
 			}
 		}
 	}
 	return all
-}
-
-// framing returns that of a medium.
-func framing(m config.Medium) link.Framing {
-	switch m {
-	case config.TokenRing:
-		return link.TokenRing{}
-	case config.ARCnet:
-		return link.ARCnet{}
-	}
-	return link.Ethernet{}
 }
 
 // mode returns how much ARP is done.
