@@ -208,6 +208,78 @@ func TestDiagnosticsOfSending(t *testing.T) {
 	await(t, "isat says "+line, func() bool { return d.Said(line) > 0 })
 }
 
+// TestDiagnosticsOfProxy: the kernel's routes lead to the target by e1, and so do
+// those back to who asks on e0, or says so.
+//
+//	left 192.0.2.10/24 e0 ──── e0 192.0.2.1/25 isat 192.0.2.129/25 e1 ──── e0 192.0.2.200/24 right
+func TestDiagnosticsOfProxy(t *testing.T) {
+	t.Parallel()
+	frames := scapy(t, `arp(psrc="192.0.2.201", pdst="192.0.2.200")`, `arp(psrc="192.0.2.11", pdst="192.0.2.200")`)
+	isat, left, _ := proxyNet(t)
+	d := StartISAT(t, isat, proxying)
+	events := d.follow(t)
+	wire := left.Capture("e0")
+	if route := isat.Must("ip", "route", "get", "192.0.2.201"); !strings.Contains(route, " dev e1 ") {
+		t.Fatalf("the kernel's route back is %s", route)
+	}
+	line := "arp_proxy: ignoring request from 192.0.2.201 via e0, expecting e1"
+	mark := wire.Mark()
+	for _, f := range frames {
+		wire.Send(f)
+	}
+	answered := func(ip string) func(Frame) bool {
+		return both(isAt("192.0.2.200"), func(f Frame) bool { return f.Packet.TargetIP.String() == ip })
+	}
+	wire.Await(mark, "the answer to who is on e0", answered("192.0.2.11")) // the last that asked
+	if got := wire.Since(mark, answered("192.0.2.201")); len(got) != 0 {
+		t.Errorf("it is answered: %v", got[0].Packet)
+	}
+	await(t, "isat says "+line, func() bool { return d.Said(line) > 0 })
+	await(t, "the event of it", func() bool {
+		return slices.ContainsFunc(events(), func(e api.Event) bool {
+			return e.Type == "proxy_refused" && e.Message == line && e.Severity == 6 && e.Interface == "e0"
+		})
+	})
+	if n := d.Said(line); n != 1 {
+		t.Errorf("said %d times, want once", n)
+	}
+}
+
+// TestDiagnosticsOfCable: a Linux host that isat has on e1 is plugged in at e0.
+//
+//	isat 192.0.2.1 e0 ──── switch a
+//	  198.51.100.1 e1 ──── switch b ──── e0 198.51.100.9 peer
+func TestDiagnosticsOfCable(t *testing.T) {
+	t.Parallel()
+	Require(t, "arping")
+	n := NewNet(t)
+	isat, peer := n.Host("isat"), n.Host("peer")
+	room := n.Switch("b", isat.End("e1", "02:00:00:00:00:03"), peer.End("e0", peerMAC))
+	n.Veth(room.End("isat2", "02:00:00:00:fe:0a"), isat.End("e0", isatMAC))
+	room.Must("ip", "link", "add", "bra", "type", "bridge")
+	room.Must("ip", "link", "set", "bra", "up")
+	room.Must("ip", "link", "set", "isat2", "master", "bra")
+	isat.Must("ip", "addr", "add", isatIP+"/24", "dev", "e0")
+	isat.Must("ip", "addr", "add", "198.51.100.1/24", "dev", "e1")
+	peer.Must("ip", "addr", "add", "198.51.100.9/24", "dev", "e0")
+	d := StartISAT(t, isat, standard+strings.ReplaceAll(standard, "e0", "e1"))
+	if got := peer.arping("198.51.100.1"); got != "02:00:00:00:00:03" {
+		t.Fatalf("e1 answers with %q", got)
+	}
+	line := "arp: 198.51.100.9 is on e1 but got reply from " + peerMAC + " on e0"
+	if d.Said(line) != 0 {
+		t.Error("isat says it before the cable is moved")
+	}
+	room.Must("ip", "link", "set", "peer1", "master", "bra")
+	await(t, "isat says "+line, func() bool {
+		peer.Run("arping", "-q", "-c", "1", "-w", "1", "-I", "e0", "198.51.100.1")
+		return d.Said(line) > 0
+	})
+	if e, ok := d.Entry("e1", "198.51.100.9"); !ok || string(e.MAC) != peerMAC {
+		t.Errorf("isat has %+v, %v on e1", e, ok)
+	}
+}
+
 // follow runs isat events until the end of the test. The function returns what it
 // has printed so far, from an event on that the caller has not made.
 func (d *ISAT) follow(t *testing.T) func() []api.Event {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -409,4 +410,41 @@ func TestTUNLink(t *testing.T) {
 	// Somebody deletes the device.
 	isat.Must("ip", "link", "del", "isat0")
 	await(t, "isat0 is made again", func() bool { return isat.Run("ping", "-c", "1", "-W", "1", peerIP).Code == 0 })
+}
+
+// TestTUNLoopback: packets for its own address that the kernel gives to the host
+// come back to the kernel and are not on the wire. Linux gives none by itself: its
+// first rule sends what is for an own address to lo, unless another comes before
+// it. So useloopback cannot be turned off.
+func TestTUNLoopback(t *testing.T) {
+	Require(t, "ping")
+	d, isat, _ := newTUN(t, tunConfig)
+	isat.Must("ip", "rule", "add", "pref", "20", "lookup", "local")
+	isat.Must("ip", "rule", "add", "pref", "10", "iif", "lo", "to", isatIP, "lookup", "100") // what programs send
+	isat.Must("ip", "route", "add", "192.0.2.0/24", "dev", "isat0", "src", isatIP, "table", "100")
+	isat.Must("ip", "rule", "del", "pref", "0")
+	isat.Sysctl("net.ipv4.conf.isat0.accept_local", 1)
+	isat.Sysctl("net.ipv4.conf.isat0.rp_filter", 0)
+	isat.Sysctl("net.ipv4.conf.all.rp_filter", 0)
+	if route := isat.Must("ip", "route", "get", isatIP); !strings.Contains(route, "dev isat0") {
+		t.Fatalf("the kernel's route is %s", route)
+	}
+	isat.Must("ping", "-c", "3", "-i", "0.2", "-W", "10", isatIP)
+	if got := d.Wire("e0").Since(0, ipTo(isatIP)); len(got) != 0 {
+		t.Errorf("%d packets for itself are on the wire", len(got))
+	}
+	var links []struct {
+		Stats struct {
+			RX struct{ Packets uint64 } `json:"rx"`
+		} `json:"stats64"`
+	}
+	if err := json.Unmarshal([]byte(isat.Must("ip", "-json", "-s", "link", "show", "dev", "isat0")), &links); err != nil {
+		t.Fatal(err)
+	}
+	if got := links[0].Stats.RX.Packets; got < 6 { // three requests and three replies
+		t.Errorf("the kernel has received %d packets by isat0, want 6", got)
+	}
+	if r := d.Tool("sysctl", "net.link.ether.inet.useloopback=0"); r.Code != 1 || !strings.Contains(r.Stderr, "operation not supported") {
+		t.Errorf("isat sysctl: %+v", r)
+	}
 }
