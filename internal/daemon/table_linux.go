@@ -170,6 +170,9 @@ func (d *Daemon) Resolve(ctx context.Context, ip netip.Addr, ifname string) (api
 		if e.Authority {
 			return e, nil // an own address, to which the kernel has a route by lo
 		}
+		if e.Action != api.ActionNone && ifname == "" {
+			ifname = e.Interface // Linux' route for the entry would say less than it does
+		}
 	}
 	ifc, next, gateway, err := d.nextHop(ip, ifname)
 	if err != nil {
