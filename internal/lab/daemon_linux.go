@@ -28,6 +28,7 @@ const (
 // namespace of a host. Its methods are for one goroutine.
 type daemon struct {
 	host   *lan.Host
+	name   string // of the interface
 	dir    string // for its socket, configuration and state
 	log    *logBook
 	client *api.Client
@@ -53,18 +54,31 @@ dad = false
 // newDaemon prepares a daemon for the host with its files in dir. It does not
 // start it.
 func newDaemon(host *lan.Host, dir string, log *logBook) (*daemon, error) {
-	d := &daemon{host: host, dir: dir, log: log}
+	return newDaemonWith(host, host.Interface(), dir, log, configuration)
+}
+
+// newDaemonWith is newDaemon for an interface and with a configuration in the form
+// of [configuration].
+func newDaemonWith(host *lan.Host, name, dir string, log *logBook, form string) (*daemon, error) {
+	d := &daemon{host: host, name: name, dir: dir, log: log}
 	for _, dir := range []string{d.path("run"), d.path("state")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("making room for the daemon: %w", err)
 		}
 	}
-	text := fmt.Sprintf(configuration, d.socket(), d.path("run"), d.path("state"), host.Interface())
-	if err := os.WriteFile(d.path("isat.toml"), []byte(text), 0o644); err != nil {
-		return nil, fmt.Errorf("configuring the daemon: %w", err)
+	if err := d.configure(form); err != nil {
+		return nil, err
 	}
 	d.client = api.NewClient(d.socket())
 	return d, nil
+}
+
+func (d *daemon) configure(form string) error {
+	text := fmt.Sprintf(form, d.socket(), d.path("run"), d.path("state"), d.name)
+	if err := os.WriteFile(d.path("isat.toml"), []byte(text), 0o644); err != nil {
+		return fmt.Errorf("configuring the daemon: %w", err)
+	}
+	return nil
 }
 
 func (d *daemon) path(name string) string { return filepath.Join(d.dir, name) }
@@ -135,7 +149,7 @@ func (d *daemon) InCharge(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, i := range interfaces {
-		if i.Name == d.host.Interface() {
+		if i.Name == d.name {
 			return i.Guarded && i.State == "up", nil
 		}
 	}
@@ -144,7 +158,7 @@ func (d *daemon) InCharge(ctx context.Context) (bool, error) {
 
 // Entry returns the MAC address the daemon has for ip, none if it has no entry.
 func (d *daemon) Entry(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) {
-	entries, err := d.client.Entries(ctx, api.EntryFilter{Interface: d.host.Interface(), IP: ip})
+	entries, err := d.client.Entries(ctx, api.EntryFilter{Interface: d.name, IP: ip})
 	if err != nil {
 		return lladdr.Addr{}, fmt.Errorf("reading the entry of %v: %w", ip, err)
 	}
@@ -156,18 +170,27 @@ func (d *daemon) Entry(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) 
 
 // SetPermanent makes a permanent entry, as `arp -s` does.
 func (d *daemon) SetPermanent(ctx context.Context, ip netip.Addr, mac lladdr.Addr) error {
-	_, _, err := d.client.SetEntry(ctx, api.SetEntry{IP: ip, MAC: api.MAC(mac.String()), Interface: d.host.Interface()})
-	if err != nil {
-		return fmt.Errorf("setting the entry of %v: %w", ip, err)
+	return d.Set(ctx, api.SetEntry{IP: ip, MAC: api.MAC(mac.String())})
+}
+
+// Set makes an entry on the daemon's interface, as `arp -s` does.
+func (d *daemon) Set(ctx context.Context, e api.SetEntry) error {
+	e.Interface = d.name
+	if _, _, err := d.client.SetEntry(ctx, e); err != nil {
+		return fmt.Errorf("setting the entry of %v: %w", e.IP, err)
 	}
 	return nil
 }
 
 // SetMaxAge sets net.link.ether.inet.max_age.
 func (d *daemon) SetMaxAge(ctx context.Context, age time.Duration) error {
-	_, err := d.client.SetSysctl(ctx, "net.link.ether.inet.max_age", "", int64(age/time.Second))
-	if err != nil {
-		return fmt.Errorf("setting max_age: %w", err)
+	return d.SetSysctl(ctx, "max_age", int64(age/time.Second))
+}
+
+// SetSysctl sets a tunable below net.link.ether.inet.
+func (d *daemon) SetSysctl(ctx context.Context, name string, value int64) error {
+	if _, err := d.client.SetSysctl(ctx, "net.link.ether.inet."+name, "", value); err != nil {
+		return fmt.Errorf("setting %s: %w", name, err)
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ func script(name string) func(context.Context, *stage) error {
 		"permanent": playPermanent,
 		"crash":     playCrash,
 		"hang":      playHang,
+		"errors":    playErrors,
+		"proxy":     playProxy,
+		"proxyall":  playProxyAll,
 	}[name]
 }
 
@@ -61,6 +64,7 @@ func (o Options) playOne(ctx context.Context, s outline, story *Story, dir strin
 		r.failed(err)
 		return r
 	}
+	stage.noTUN = o.noTUN
 	if o.patience > 0 {
 		stage.patience = o.patience
 	}

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,9 +27,7 @@ func serveKernel(socket, config string) error {
 	if _, err := os.ReadFile(config); err != nil {
 		return err
 	}
-	// As patient as isat: the kernel asks 3 times by default (arp(7)).
-	err := os.WriteFile("/proc/sys/net/ipv4/neigh/eth0/mcast_solicit", []byte(strconv.Itoa(maxTries)), 0)
-	if err != nil {
+	if err := setTries(maxTries); err != nil {
 		return err
 	}
 	conn, err := rtnl.Dial(rtnl.Config{})
@@ -44,9 +43,13 @@ func serveKernel(socket, config string) error {
 	mux.HandleFunc("GET /v1/interfaces", k.interfaces)
 	mux.HandleFunc("GET /v1/arp", k.entries)
 	mux.HandleFunc("PUT /v1/arp", k.set)
-	mux.HandleFunc("PUT /v1/sysctl/{name}", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, "the kernel has no such limit")
+	mux.HandleFunc("PUT /v1/sysctl/{name}", k.sysctl)
+	mux.HandleFunc("POST /v1/resolve", func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, "the kernel resolves for packets only")
 	})
+	// It says yes, and does nothing: the lab has to see that.
+	mux.HandleFunc("PUT /v1/proxy", func(w http.ResponseWriter, _ *http.Request) { reply(w, api.ProxyRule{}) })
+	mux.HandleFunc("POST /v1/interfaces/{name}/take", k.take)
 	os.Remove(socket) // a killed one leaves it
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -73,10 +76,37 @@ func (k *plainKernel) entries(w http.ResponseWriter, r *http.Request) {
 	reply(w, list)
 }
 
+func (k *plainKernel) take(w http.ResponseWriter, r *http.Request) {
+	reply(w, api.Interface{Name: r.PathValue("name"), State: "up", Guarded: true})
+}
+
+func (k *plainKernel) sysctl(w http.ResponseWriter, r *http.Request) {
+	switch r.PathValue("name") {
+	case "net.link.ether.inet.maxtries":
+		if err := setTries(fewTries); err != nil {
+			refuse(w, err.Error())
+			return
+		}
+	case "net.link.ether.inet.proxyall": // as with PUT /v1/proxy
+	default:
+		refuse(w, "the kernel has no such limit")
+		return
+	}
+	reply(w, api.SysctlNode{})
+}
+
+// setTries makes the kernel as patient as isat: it asks 3 times by default (arp(7)).
+func setTries(n int) error {
+	return os.WriteFile("/proc/sys/net/ipv4/neigh/eth0/mcast_solicit", []byte(strconv.Itoa(n)), 0)
+}
+
 func (k *plainKernel) set(w http.ResponseWriter, r *http.Request) {
 	var e api.SetEntry
 	err := json.NewDecoder(r.Body).Decode(&e)
-	if err == nil {
+	if err == nil && e.Action != api.ActionNone {
+		err = errors.New("the kernel has no such entries")
+	}
+	if err == nil && e.Pub == api.PublishNo { // as with PUT /v1/proxy
 		err = k.conn.WriteNeighbours([]rtnl.NeighbourOp{{
 			Action: rtnl.Put, Index: k.index, IP: e.IP, MAC: lladdr.MustParse(string(e.MAC)), State: rtnl.StatePermanent,
 		}})

@@ -44,6 +44,7 @@ type Options struct {
 	Stderr     io.Writer // what the daemon logs, when the lab stays up
 
 	patience time.Duration // in place of defaultPatience, for tests of what never comes
+	noTUN    bool          // as if there were no TUN devices, for tests of what Linux does
 }
 
 // Run plays scenarios or keeps a lab up, as o says. It reports whether every
@@ -77,6 +78,9 @@ func outlines() []outline {
 		{"permanent", "a static entry resists a claim and the loss of carrier"},
 		{"crash", "SIGKILL under a running ping: the kernel takes over, then a new daemon"},
 		{"hang", "SIGSTOP: the kernel takes over, until SIGCONT"},
+		{"errors", "what programs are told of a silent host, a silent router, and what arp(8) refuses"},
+		{"proxy", "an entry and a rule answer for hosts that are not on the LAN"},
+		{"proxyall", "hosts on either side of isat reach each other as if on one link"},
 		{mediaName, "pings on Ethernet, Token Ring and ARCnet, by a source route and in fragments"},
 	}
 }

@@ -22,7 +22,7 @@ func playKernel(t *testing.T, name string, patience time.Duration) (Result, stri
 	t.Helper()
 	testns.Require(t)
 	var text strings.Builder
-	o := Options{Once: true, Scenarios: []string{name}, Stdout: io.Discard, patience: patience}
+	o := Options{Once: true, Scenarios: []string{name}, Stdout: io.Discard, patience: patience, noTUN: true}
 	s := o.chosen()[0]
 	story := newStory(s, &text)
 	r := o.playOne(context.Background(), s, story, t.TempDir())
@@ -124,5 +124,77 @@ func TestKernelFails(t *testing.T) {
 				t.Errorf("verdict %s: %s, want a failure: %s\n%s", r.Verdict, r.Reason, reason, story)
 			}
 		})
+	}
+}
+
+// TestKernelSeen plays what the plain kernel says that it does, and does not: the
+// lab goes by what it sees.
+func TestKernelSeen(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		patience time.Duration
+		right    []string
+		wrong    []string
+	}{
+		{
+			"proxy", time.Second,
+			[]string{"alice gets no answer from 192.0.2.60", "the rule does not answer a probe"},
+			[]string{"alice gets an answer from 192.0.2.60", "alice gets an answer from 192.0.2.70", "the published 192.0.2.61 is taken"},
+		},
+		{
+			"proxyall", time.Second,
+			[]string{"alice gets no answer from 192.0.2.200", "bob has answered, not isat"},
+			[]string{"alice gets an answer from 192.0.2.200", "carol gets an answer from 192.0.2.9", "isat has answered"},
+		},
+		{
+			"errors", 0,
+			[]string{"a silent host, TCP: EHOSTUNREACH", "a silent router, UDP with IP_RECVERR: EHOSTUNREACH", "a silent host, connected UDP: no error"},
+			[]string{"a silent host, isat resolve", "a silent router, isat resolve"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r, story := playKernel(t, tt.name, tt.patience)
+			if r.Verdict != Fail {
+				t.Errorf("verdict %s", r.Verdict)
+			}
+			for mark, texts := range map[string][]string{"ok   ": tt.right, "BAD  ": tt.wrong} {
+				for _, text := range texts {
+					if !strings.Contains(story, mark+text) {
+						t.Errorf("the story lacks %q", mark+text)
+					}
+				}
+			}
+			if t.Failed() {
+				t.Log(story)
+			}
+		})
+	}
+}
+
+// TestErrorsTUN plays errors where /dev/net/tun can be opened: what a host of its
+// own says is in the story, and exact.
+func TestErrorsTUN(t *testing.T) {
+	t.Parallel()
+	requireLab(t)
+	if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
+		testns.Missing(t, "no TUN device can be made here: %v", err)
+	} else {
+		f.Close()
+	}
+	stdout, stderr, ok := runLabWith(t, nil, []string{daemonEnv + "=1"}, "--once", "--require", "all", "errors")
+	if !ok {
+		t.Fatalf("failed\n%s%s", stdout, stderr)
+	}
+	for _, way := range []string{"TCP", "connected UDP", "UDP with IP_RECVERR", "isat resolve"} {
+		for _, want := range []string{
+			"ok   a silent host, on the TUN host, " + way + ": EHOSTDOWN,",
+			"ok   a silent router, on the TUN host, " + way + ": EHOSTUNREACH,",
+		} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("the story lacks %q\n%s", want, stdout)
+			}
+		}
 	}
 }

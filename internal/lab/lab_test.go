@@ -17,7 +17,7 @@ import (
 
 func TestUnknownScenario(t *testing.T) {
 	_, err := Run(context.Background(), Options{Once: true, Scenarios: []string{"resolve", "fly"}})
-	if want := `no scenario "fly": there are resolve, age, down, move, impostor, permanent, crash, hang, media`; err == nil || err.Error() != want {
+	if want := `no scenario "fly": there are resolve, age, down, move, impostor, permanent, crash, hang, errors, proxy, proxyall, media`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/isat-project/isat/event"
@@ -27,6 +28,7 @@ type node struct {
 	iface  *host.Interface
 	events *event.Reader
 	inbox  chan []byte // packets for answer
+	router atomic.Bool // it forwards what is for others
 
 	mu      sync.Mutex
 	pings   uint16 // sent so far; the last one's number
@@ -74,6 +76,8 @@ func (n *node) answer(ctx context.Context) {
 			p, ok := parsePing(packet)
 			switch {
 			case !ok:
+			case p.to != n.ip() && n.router.Load():
+				_ = n.host.Output(packet) // or the sender will see that nothing comes back
 			case p.reply:
 				n.mu.Lock()
 				n.replies[p.seq] = time.Now()

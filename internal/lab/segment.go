@@ -26,6 +26,9 @@ func segmentScript(name string) func(context.Context, *segmentStage) error {
 		"move":      segmentMove,
 		"impostor":  segmentImpostor,
 		"permanent": segmentPermanent,
+		"errors":    segmentErrors,
+		"proxy":     segmentProxy,
+		"proxyall":  segmentProxyAll,
 	}[name]
 }
 
@@ -93,6 +96,7 @@ type segmentStage struct {
 	*Story
 	*watch
 	segment          *segment.Segment
+	others           []*segment.Segment // further ones
 	isat, alice, bob *node
 
 	ctx  context.Context // of the hosts
@@ -119,16 +123,23 @@ func (s *segmentStage) close() error {
 	s.runs.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(append(s.failed, s.segment.Close())...)
+	for _, one := range append(s.others, s.segment) {
+		s.failed = append(s.failed, one.Close())
+	}
+	return errors.Join(s.failed...)
 }
 
 // tap keeps the ARP frames that pass.
-func (s *segmentStage) tap(at time.Time, b []byte) {
+func (s *segmentStage) tap(at time.Time, b []byte) { s.tapped(at, b, "") }
+
+// tapped is tap for a segment that is said to be where.
+func (s *segmentStage) tapped(at time.Time, b []byte, where string) {
 	h, _, err := link.Ethernet{}.Parse(b)
 	if err == nil && h.Type != link.TypeARP {
 		return
 	}
 	f := probe.ParseFrame(at, append([]byte(nil), b...))
+	f.Where = where
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fresh = append(s.fresh, f)
@@ -155,7 +166,12 @@ func (s *segmentStage) look() (frames []probe.Frame, lines []logLine) {
 
 // join adds a host and runs it until the stage is closed.
 func (s *segmentStage) join(name string, mac lladdr.Addr, prefix netip.Prefix) (*node, error) {
-	port := s.segment.Port(mac)
+	return s.joinAt(s.segment, name, mac, prefix)
+}
+
+// joinAt is join for another segment.
+func (s *segmentStage) joinAt(at *segment.Segment, name string, mac lladdr.Addr, prefix netip.Prefix) (*node, error) {
+	port := at.Port(mac)
 	n, err := newNode(name, mac, prefix, port, link.Ethernet{})
 	if err != nil {
 		return nil, err

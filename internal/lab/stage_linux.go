@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/isat-project/isat/internal/lab/lan"
@@ -25,7 +26,10 @@ type stage struct {
 	isat     *daemon
 	log      *logBook      // of the daemon
 	wire     *probe.Wire   // the switch's port of isat
+	second   *probe.Wire   // see watchAlso; may be nil
+	where    string        // that is
 	patience time.Duration // how long something may take that is done in milliseconds when the machine is idle
+	noTUN    bool          // as if this machine had no TUN devices
 	broken   error         // of what watches
 }
 
@@ -63,8 +67,10 @@ func (s *stage) close() error {
 	if s.isat != nil {
 		errs = append(errs, s.isat.Close())
 	}
-	if s.wire != nil {
-		errs = append(errs, s.wire.Close())
+	for _, w := range []*probe.Wire{s.wire, s.second} {
+		if w != nil {
+			errs = append(errs, w.Close())
+		}
 	}
 	if s.net != nil {
 		errs = append(errs, s.net.Close())
@@ -75,10 +81,26 @@ func (s *stage) close() error {
 // look returns the frames and diagnostics since the last look.
 func (s *stage) look() ([]probe.Frame, []logLine) {
 	frames, err := s.wire.Frames()
+	if s.second != nil {
+		more, failed := s.second.Frames()
+		for i := range more {
+			more[i].Where = s.where
+		}
+		frames, err = append(frames, more...), errors.Join(err, failed)
+	}
 	if err != nil && s.broken == nil {
 		s.broken = err
 	}
+	slices.SortStableFunc(frames, func(a, b probe.Frame) int { return a.Time.Compare(b.Time) })
 	return frames, s.log.diagnostics()
+}
+
+// watchAlso lets the story see a second wire: what passes an interface of a host,
+// said to be where.
+func (s *stage) watchAlso(h *lan.Host, name, where string) (err error) {
+	s.second, err = probe.NewWire(h.NS, name)
+	s.where = where
+	return err
 }
 
 // expectPing sends one ping and expects its reply.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/isat-project/isat/internal/lab/probe"
@@ -98,6 +100,15 @@ func newStory(s outline, out io.Writer) *Story {
 // Say tells what is done next.
 func (s *Story) Say(format string, args ...any) { s.now(Said, format, args...) }
 
+// sayVerdict tells the last two lines of `isat explain`: what the rule found that
+// decides, and what follows.
+func (s *Story) sayVerdict(text string) {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for _, line := range lines[max(0, len(lines)-2):] {
+		s.Say("    %s", strings.TrimSpace(line))
+	}
+}
+
 // Expect tells what should be so, and whether it is. A scenario with one that is
 // not has failed, and goes on: the rest is worth seeing.
 func (s *Story) Expect(so bool, format string, args ...any) {
@@ -107,6 +118,15 @@ func (s *Story) Expect(so bool, format string, args ...any) {
 	}
 	s.now(Wrong, format, args...)
 	s.wrong = append(s.wrong, fmt.Sprintf(format, args...))
+}
+
+// expectError expects what somebody is told.
+func (s *Story) expectError(got error, want syscall.Errno, who string) {
+	if !errors.Is(got, want) {
+		s.Expect(false, "%s: %s, want %s", who, errnoText(got), errnoText(want))
+		return
+	}
+	s.Expect(true, "%s: %s", who, errnoText(want))
 }
 
 // now adds a line after everything that happened before it.
@@ -192,6 +212,10 @@ func (s *Story) pass(ctx context.Context, d time.Duration) {
 // frameText renders a frame as tcpdump(8) words it, with the MAC addresses of the
 // frame itself: those in the packet may lie.
 func frameText(f probe.Frame) string {
+	if where := f.Where; where != "" {
+		f.Where = ""
+		return frameText(f) + " " + where
+	}
 	switch {
 	case f.Err != nil:
 		return fmt.Sprintf("malformed: %v", f.Err)

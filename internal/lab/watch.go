@@ -74,6 +74,9 @@ const slackSecond = 800 * time.Millisecond
 // maxTries is net.link.ether.inet.maxtries as it is by default.
 const maxTries = 5
 
+// fewTries is maxtries where errors are waited for: two requests, two seconds.
+const fewTries = 2
+
 // logInterval is the time after which a diagnostic is not held back by
 // max_log_per_second, 1 by default.
 const logInterval = 1200 * time.Millisecond

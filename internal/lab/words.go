@@ -49,3 +49,16 @@ func errorText(err error) string {
 	}
 	return err.Error()
 }
+
+// errnoText returns the name and the text of the errno in err, and err's own
+// without one.
+func errnoText(err error) string {
+	for errno, name := range map[syscall.Errno]string{
+		syscall.EHOSTDOWN: "EHOSTDOWN", syscall.EHOSTUNREACH: "EHOSTUNREACH", syscall.EINVAL: "EINVAL",
+	} {
+		if errors.Is(err, errno) {
+			return fmt.Sprintf("%s, %q", name, errno.Error())
+		}
+	}
+	return errorText(err)
+}

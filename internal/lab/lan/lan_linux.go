@@ -69,7 +69,7 @@ func (l *LAN) build() (err error) {
 		return err
 	}
 	for _, h := range []*Host{l.Isat, l.Alice, l.Bob} {
-		if err := h.addDefaultRoute(l.Router.IP()); err != nil {
+		if err := h.AddRoute(everywhere, l.Router.IP(), hostInterface); err != nil {
 			return err
 		}
 	}
@@ -95,19 +95,41 @@ func (l *LAN) buildSwitch() (err error) {
 
 // buildFar makes the router's second network, with one host in it.
 func (l *LAN) buildFar() (err error) {
-	gateway := netip.MustParsePrefix("198.51.100.254/24")
-	if l.Far, err = newHost("far"); err != nil {
+	port := Port{Name: "eth1", MAC: lladdr.MustParse("02:00:00:00:01:fe"), Addr: netip.MustParsePrefix("198.51.100.254/24")}
+	l.Far, err = l.joinBehind(l.Router, port, "far", lladdr.MustParse("02:00:00:00:01:09"), netip.MustParsePrefix("198.51.100.9/24"))
+	if err != nil {
 		return err
 	}
-	l.hosts = append(l.hosts, l.Far)
-	port := rtnl.LinkSpec{Name: "eth1", MAC: lladdr.MustParse("02:00:00:00:01:fe")}
-	return errors.Join(
-		l.Far.connect(l.Router.conn, port, hostInterface, lladdr.MustParse("02:00:00:00:01:09")),
-		l.Far.bringUp(hostInterface, netip.MustParsePrefix("198.51.100.9/24")),
-		l.Router.bringUp("eth1", gateway),
-		l.Router.forward(),
-		l.Far.addDefaultRoute(gateway.Addr()),
-	)
+	return l.Far.AddRoute(everywhere, port.Addr.Addr(), hostInterface)
+}
+
+// Port is one more interface of a host.
+type Port struct {
+	Name string
+	MAC  lladdr.Addr
+	Addr netip.Prefix
+}
+
+// JoinBehind makes a host a router: it gets a port, with a new host on the other
+// end of the cable. That one knows the network of its own address only.
+func (l *LAN) JoinBehind(router *Host, port Port, name string, mac lladdr.Addr, prefix netip.Prefix) (*Host, error) {
+	h, err := l.joinBehind(router, port, name, mac, prefix)
+	if err != nil {
+		return nil, err
+	}
+	return h, l.settle()
+}
+
+func (l *LAN) joinBehind(router *Host, port Port, name string, mac lladdr.Addr, prefix netip.Prefix) (*Host, error) {
+	h, err := newHost(name)
+	if err != nil {
+		return nil, err
+	}
+	l.hosts = append(l.hosts, h)
+	if err := h.connect(router.conn, rtnl.LinkSpec{Name: port.Name, MAC: port.MAC}, hostInterface, mac); err != nil {
+		return nil, err
+	}
+	return h, errors.Join(h.bringUp(hostInterface, prefix), router.bringUp(port.Name, port.Addr), router.Forward())
 }
 
 // Join adds a host to the switch. Without a valid prefix it has no address: a

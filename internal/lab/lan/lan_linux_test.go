@@ -148,3 +148,31 @@ func TestJoin(t *testing.T) {
 		t.Error("two hosts at one port")
 	}
 }
+
+// TestJoinBehind pings through a host that was none of the routers before, by
+// routes of either kind.
+func TestJoinBehind(t *testing.T) {
+	l := newLAN(t)
+	port := lan.Port{Name: "eth1", MAC: lladdr.MustParse("02:00:00:00:01:01"), Addr: netip.MustParsePrefix("203.0.113.1/24")}
+	carol, err := l.JoinBehind(l.Isat, port, "carol", lladdr.MustParse("02:00:00:00:00:20"), netip.MustParsePrefix("203.0.113.32/24"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := netip.MustParsePrefix("192.0.2.32/32")
+	for _, err := range []error{
+		carol.AddAddress(inside),
+		carol.AddRoute(netip.MustParsePrefix("192.0.2.0/24"), port.Addr.Addr(), carol.Interface()),
+		l.Isat.AddRoute(inside, netip.Addr{}, port.Name),
+		l.Alice.AddRoute(inside, l.Isat.IP(), l.Alice.Interface()),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := probe.Ping(t.Context(), l.Alice.NS, inside.Addr(), 20*time.Second); err != nil {
+		t.Error(err)
+	}
+	if err := l.Alice.AddRoute(inside, l.Isat.IP(), "eth7"); err == nil {
+		t.Error("a route by an interface that is not there")
+	}
+}

@@ -38,21 +38,28 @@ func (h *Host) bringUp(name string, prefix netip.Prefix) error {
 	return setUp(h.conn, link.Index, true)
 }
 
-// addDefaultRoute sends what is not for the host's own network to a gateway.
-func (h *Host) addDefaultRoute(gateway netip.Addr) error {
-	err := h.conn.AddRoute(rtnl.Route{
-		Dst:      netip.PrefixFrom(netip.IPv4Unspecified(), 0),
-		NextHop:  rtnl.NextHop{Gateway: gateway, OIF: h.index},
-		Protocol: rtnl.ProtocolBoot,
-	})
+// everywhere is the destination of a default route.
+var everywhere = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+
+// AddRoute adds a route by an interface of the host: to a gateway there, or, with
+// the zero Addr, to a network on the link itself.
+func (h *Host) AddRoute(dst netip.Prefix, gateway netip.Addr, name string) error {
+	link, err := h.conn.LinkByName(name)
 	if err != nil {
-		return fmt.Errorf("adding a default route to %s: %w", h.Name, err)
+		return fmt.Errorf("finding %s of %s: %w", name, h.Name, err)
+	}
+	r := rtnl.Route{Dst: dst, NextHop: rtnl.NextHop{Gateway: gateway, OIF: link.Index}, Protocol: rtnl.ProtocolBoot}
+	if !gateway.IsValid() {
+		r.Scope = rtnl.ScopeLink
+	}
+	if err := h.conn.AddRoute(r); err != nil {
+		return fmt.Errorf("adding a route to %v to %s: %w", dst, h.Name, err)
 	}
 	return nil
 }
 
-// forward makes the host a router, by netlink: /proc/sys may be read-only.
-func (h *Host) forward() error {
+// Forward makes the host a router, by netlink: /proc/sys may be read-only.
+func (h *Host) Forward() error {
 	links, err := h.conn.Links()
 	if err != nil {
 		return err

@@ -13,7 +13,8 @@ type Frame struct {
 	Bytes  []byte    // link header included
 	Header link.Header
 	Packet arp.Packet
-	Err    error // why Header or Packet could not be read; they are then zero
+	Err    error  // why Header or Packet could not be read; they are then zero
+	Where  string // it was seen, in the words of who watches more than one wire; may be empty
 }
 
 // ParseFrame reads an Ethernet frame that passed at a moment. It keeps b.

@@ -3,8 +3,10 @@ package probe_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -227,5 +229,38 @@ func waitFor(t *testing.T, cond func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal("did not happen")
 		}
+	}
+}
+
+// TestDatagrams sends to a port that nobody listens on, which both kinds of
+// programs are told, and to one where somebody does.
+func TestDatagrams(t *testing.T) {
+	l := newLAN(t)
+	for _, way := range []probe.Datagrams{probe.Connected, probe.Queued} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := way.Send(ctx, l.Alice.NS, netip.AddrPortFrom(l.Bob.IP(), 9), time.Millisecond)
+		cancel()
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%d: nobody listens: %v, want ECONNREFUSED", way, err)
+		}
+		var listener net.PacketConn
+		if err := l.Bob.NS.Do(func() (err error) {
+			listener, err = net.ListenPacket("udp4", "192.0.2.10:9")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+		if err := way.Send(ctx, l.Alice.NS, netip.AddrPortFrom(l.Bob.IP(), 9), time.Millisecond); err != nil {
+			t.Errorf("%d: somebody listens: %v", way, err)
+		}
+		cancel()
+		if err := listener.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if n, from, err := listener.ReadFrom(make([]byte, 9)); n != 1 || err != nil || !strings.HasPrefix(from.String(), "192.0.2.9:") {
+			t.Errorf("%d: received %d bytes from %v, %v", way, n, from, err)
+		}
+		listener.Close()
 	}
 }
