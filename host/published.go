@@ -104,7 +104,7 @@ func (h *Host) publish(now time.Time, ifc *Interface, c Change) (created bool) {
 		p.timer.Value = p
 		ifc.published[c.IP] = p
 	}
-	news := created || p.mac != c.MAC
+	old := p.addr()
 	p.mac, p.action, p.origin, p.known = c.MAC, c.Action, c.Origin, c.Known
 	p.temporary, p.since = c.Temporary, now.Add(-c.Age)
 	h.timers.Set(&p.timer, p.expires())
@@ -113,7 +113,7 @@ func (h *Host) publish(now time.Time, ifc *Interface, c Change) (created bool) {
 	} else {
 		h.reportPublication(p, event.Changed, event.RouteChange)
 	}
-	if news && !p.known {
+	if (created || p.addr() != old) && !p.known {
 		h.announceAs(ifc, p.ip, p.addr())
 	}
 	return created

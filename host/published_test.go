@@ -321,3 +321,21 @@ func TestPublishedAuto(t *testing.T) {
 		}
 	})
 }
+
+// TestPublishedSameAddress: to say "auto" of the address that it stands for, or the
+// reverse, announces nothing.
+func TestPublishedSameAddress(t *testing.T) {
+	for _, p := range []host.Publish{host.Published, host.PublishedOnly} {
+		t.Run(p.String(), func(t *testing.T) {
+			onLAN(t, func(l *lan) {
+				a := l.host(macHost, "192.0.2.1/24")
+				a.must(t, published("192.0.2.9", "", p))
+				l.forget()
+				a.must(t, published("192.0.2.9", macHost, p), published("192.0.2.9", "", p))
+				if got := l.announcements(a); len(got) != 0 {
+					t.Errorf("announced %q", got)
+				}
+			})
+		})
+	}
+}
