@@ -84,8 +84,8 @@ func (m *publishModel) addr(e modelEntry) lladdr.Addr {
 func (m *publishModel) set() {
 	a := m.drawAddr()
 	e := modelEntry{
-		publish: rapid.SampledFrom([]host.Publish{host.Unpublished, host.Published, host.PublishedOnly}).Draw(m.T, "publish"),
-		action:  rapid.SampledFrom([]host.Action{host.Forward, host.Reject, host.Blackhole}).Draw(m.T, "action"),
+		publish:   rapid.SampledFrom([]host.Publish{host.Unpublished, host.Published, host.PublishedOnly}).Draw(m.T, "publish"),
+		action:    rapid.SampledFrom([]host.Action{host.Forward, host.Reject, host.Blackhole}).Draw(m.T, "action"),
 		permanent: rapid.Bool().Draw(m.T, "permanent"),
 	}
 	if e.publish == host.Unpublished || rapid.Bool().Draw(m.T, "with an address") {
@@ -175,7 +175,9 @@ func (m *publishModel) dropDynamic() {
 func (m *publishModel) link() {
 	m.up = !m.up
 	m.station.ifc.SetRunning(m.up)
-	m.dropDynamic()
+	if !m.up {
+		m.dropDynamic()
+	}
 }
 
 func (m *publishModel) ownAddress() {
