@@ -1,5 +1,6 @@
 // Arp4 checks docs/arp4.md, the table of what arp(4) says and the tests that show
-// it: each named test passes, and fails when the line that it covers is broken.
+// it: each named test passes, and one at least of every row fails when the line that
+// implements the row is broken.
 //
 //	go run ./test/arp4 [-mutations] [ROW ...]
 //
