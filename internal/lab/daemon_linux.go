@@ -142,18 +142,25 @@ func (d *daemon) Signal(s syscall.Signal) error {
 
 // InCharge reports whether the daemon answers and holds the interface.
 func (d *daemon) InCharge(ctx context.Context) (bool, error) {
+	i, err := d.Interface(ctx)
+	return err == nil && i.Guarded && i.State == "up", err
+}
+
+// Interface returns what the daemon says of its interface, the zero Interface if
+// that is nothing.
+func (d *daemon) Interface(ctx context.Context) (api.Interface, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // a stopped daemon accepts and says nothing
 	defer cancel()
 	interfaces, err := d.client.Interfaces(ctx)
 	if err != nil {
-		return false, err
+		return api.Interface{}, err
 	}
 	for _, i := range interfaces {
 		if i.Name == d.name {
-			return i.Guarded && i.State == "up", nil
+			return i, nil
 		}
 	}
-	return false, nil
+	return api.Interface{}, nil
 }
 
 // Entry returns the MAC address the daemon has for ip, none if it has no entry.

@@ -141,6 +141,11 @@ func (s *stage) playStatic(ctx context.Context) error {
 	if _, err := s.isat.client.Reload(ctx); err != nil {
 		return fmt.Errorf("reloading: %w", err)
 	}
+	obeyed := s.until(ctx, s.patience, func() bool {
+		i, err := s.isat.Interface(ctx)
+		return err == nil && i.ARP == "static" && i.Guarded && i.State == "up"
+	})
+	s.Expect(obeyed, "isat has reloaded its configuration")
 	begin := time.Now()
 	s.expectAtOnce(ctx, ip, syscall.EHOSTUNREACH, syscall.EINVAL)
 	asked := len(s.asked(begin, s.net.Isat.MAC, ip))
