@@ -69,13 +69,24 @@ func (m *Manager) follow(batch []rtnl.Change) {
 			m.log.Error("reading the machine's addresses", "error", err)
 		}
 	}
+	if len(addressed) > 0 { // one that was the machine's may be a neighbour's now
+		if err := m.settle(); err != nil {
+			m.log.Warn("an entry of the configuration is not set", "error", err)
+		}
+	}
 }
 
 // neighbourChanged follows a change of the kernel's table that is not isat's.
 func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
 	n := c.Neighbour
 	t := m.get(n.Index)
-	if t == nil || t.spec.Observe || n.Flags&rtnl.FlagProxy != 0 {
+	switch {
+	case n.Flags&rtnl.FlagProxy != 0:
+		return
+	case t == nil && c.Deleted && m.left[n.Index] != nil:
+		m.hasLeft(n.Index, n.IP)
+		return
+	case t == nil || t.spec.Observe:
 		return
 	}
 	kernel := c.PortID == 0
@@ -183,9 +194,10 @@ func (m *Manager) linkChanged(c rtnl.LinkChange) {
 	}
 	t := m.get(l.Index)
 	switch {
-	case t == nil && !c.Deleted:
-		m.appeared(l)
+	case c.Deleted && t == nil:
+		delete(m.left, l.Index)
 	case t == nil:
+		m.appeared(l)
 	case c.Deleted:
 		m.vanished(t)
 	default:
@@ -245,6 +257,7 @@ func (m *Manager) linkFollowed(t *taken, l rtnl.Link) {
 func (m *Manager) vanished(t *taken) {
 	name := t.Name()
 	m.away[name] = m.administered(name)
+	m.unsettle(t)
 	if err := t.ifc.Detach(); err != nil {
 		m.log.Debug("closing the port of an interface that vanished", "interface", name, "error", err)
 	}
@@ -266,12 +279,12 @@ func (m *Manager) vanished(t *taken) {
 	m.report(event.LinkDown, name, "isat: "+name+" is gone; waiting for it to return")
 }
 
-// administered returns what an administrator has set on an interface, but for the
-// kernel's proxy neighbours, which go with it.
+// administered returns what an administrator has set on an interface by hand, but for
+// the kernel's proxy neighbours, which go with it. mu is held.
 func (m *Manager) administered(name string) []host.Change {
 	var all []host.Change
 	for _, e := range m.host.Entries() {
-		if e.Interface == name && isAdministrative(e) && !(e.Publish == host.PublishedOnly && m.isForeign(e)) {
+		if e.Interface == name && isAdministrative(e) && !m.isStanding(e) && !(e.Publish == host.PublishedOnly && m.isForeign(e)) {
 			all = append(all, changeOf(e))
 		}
 	}
@@ -346,10 +359,8 @@ func (m *Manager) readdress(index int) error {
 		}
 		return err
 	}
-	if err := t.ifc.SetAddresses(own); err != nil {
-		return err
-	}
-	return m.settle()
+	m.displace(t, own)
+	return t.ifc.SetAddresses(own)
 }
 
 // readMachine tells the host what is local to the machine: addresses and MACs of

@@ -120,10 +120,7 @@ func changeOfRecord(e record.Entry) host.Change {
 
 // isStanding reports whether an entry is the configuration's. mu is held.
 func (m *Manager) isStanding(e host.Entry) bool {
-	return slices.ContainsFunc(m.standing, func(s standing) bool {
-		return s.set && s.IP == e.IP && s.MAC == macOf(e) && s.Publish == e.Publish && s.Action == e.Action &&
-			(s.Interface == "" || s.Interface == e.Interface)
-	})
+	return slices.ContainsFunc(m.standing, func(s standing) bool { return s.is(e) })
 }
 
 // kept returns what was set by hand on an interface when isat ran before.

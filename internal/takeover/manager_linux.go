@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -77,6 +78,9 @@ type Manager struct {
 	swept    bool // Sweep has been called
 	// away has the administrator's entries of interfaces that vanished, by name.
 	away map[string][]host.Change
+	// left counts the own deletions on interfaces that were handed back, by index,
+	// whose notification has not come yet.
+	left map[int]map[netip.Addr]int
 }
 
 // Spec says how an interface is wanted.
@@ -100,7 +104,7 @@ func Open(o Options) (*Manager, error) {
 	}
 	m := &Manager{log: o.Log, lock: lock, guard: newSilence(o.Log, guard.Open), ipGuard: newSilence(o.Log, guard.OpenIP), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
-		rejections: make(map[rejectKey]*rejection)}
+		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int)}
 	m.taken.Store(&map[int]*taken{})
 	m.links.Store(&map[int]rtnl.Link{})
 	if err := m.open(o); err != nil {

@@ -110,7 +110,7 @@ func (t *taken) deleted(ip netip.Addr) bool {
 
 // deleteOwn deletes the entries that isat has put into the kernel's table of an
 // interface. Those of others stay, with isat's mark too: the kernel keeps the mark of
-// an entry that "ip neigh replace" changes.
+// an entry that "ip neigh replace" changes. mu is held.
 func (m *Manager) deleteOwn(index int, foreign map[netip.Addr]lladdr.Addr) error {
 	all, err := m.conn.AppendNeighbours(nil, index)
 	if err != nil {
@@ -128,10 +128,46 @@ func (m *Manager) deleteOwn(index int, foreign map[netip.Addr]lladdr.Addr) error
 		return nil
 	}
 	err = m.conn.WriteNeighbours(ops)
+	m.leave(index, ops, err)
 	if rtnl.IsNotExist(err) {
 		return nil
 	}
 	return err
+}
+
+// leave notes the deletions on an interface that is handed back, but for those that
+// have failed: it may be taken over again before their notifications have come, which
+// must not be taken for those of somebody else's deletions. mu is held.
+func (m *Manager) leave(index int, deletions []rtnl.NeighbourOp, err error) {
+	left := m.left[index]
+	if left == nil {
+		left = make(map[netip.Addr]int)
+		m.left[index] = left
+	}
+	failed := make(map[int]bool)
+	var batch *rtnl.BatchError
+	if errors.As(err, &batch) {
+		for _, f := range batch.Failed {
+			failed[f.Index] = true
+		}
+	}
+	for i, op := range deletions {
+		if !failed[i] {
+			left[op.IP]++
+		}
+	}
+}
+
+// hasLeft takes note of a notification of a deletion on an interface that is not
+// taken over. mu is held.
+func (m *Manager) hasLeft(index int, ip netip.Addr) {
+	left := m.left[index]
+	if left[ip]--; left[ip] <= 0 {
+		delete(left, ip)
+	}
+	if len(left) == 0 {
+		delete(m.left, index)
+	}
 }
 
 // Sweep deletes the entries that a daemon which was killed has left on interfaces

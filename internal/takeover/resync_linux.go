@@ -14,6 +14,7 @@ import (
 func (m *Manager) resyncAll() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	clear(m.left) // of these, too, nobody may tell any more
 	before := make(map[*taken]rtnl.Link)
 	for _, t := range *m.taken.Load() {
 		before[t] = t.present()
@@ -24,10 +25,14 @@ func (m *Manager) resyncAll() error {
 		if !t.spec.Observe {
 			old, now := before[t], t.present()
 			// Else the kernel has flushed its table and every entry is missing.
+			t.mu.Lock()
+			clear(t.deleting)
+			t.mu.Unlock()
 			undisturbed := old.MAC == now.MAC && old.CarrierChanges == now.CarrierChanges && running(now)
 			errs = append(errs, m.resync(t, undisturbed))
 		}
 	}
+	errs = append(errs, m.settle())
 	return errors.Join(errs...)
 }
 
@@ -45,9 +50,6 @@ func (m *Manager) resyncAll() error {
 //	                              undisturbed; else it is written again
 //	none          any             deleted
 func (m *Manager) resync(t *taken, undisturbed bool) error {
-	t.mu.Lock()
-	clear(t.deleting)
-	t.mu.Unlock()
 	// The host's come first: what it deletes meanwhile is then lost to nobody.
 	ours := make(map[netip.Addr]host.Neighbour)
 	for _, n := range t.ifc.Bindings() {

@@ -151,6 +151,10 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 		spec: spec, index: l.Index, port: port, link: l, since: time.Now(),
 		foreign: make(map[netip.Addr]lladdr.Addr), deleting: make(map[netip.Addr]int), proxies: make(map[netip.Addr]bool),
 	}
+	if left := m.left[l.Index]; left != nil && !spec.Observe {
+		t.deleting = left
+		delete(m.left, l.Index)
+	}
 	mode := spec.Mode
 	if spec.Observe {
 		mode = host.Watch
@@ -265,6 +269,7 @@ func (m *Manager) handBack(t *taken) error {
 // withdraw takes an interface out of the host and puts back what was changed of
 // the kernel, but for the guard. It goes on after an error. mu is held.
 func (m *Manager) withdraw(t *taken) error {
+	m.unsettle(t)
 	// First no more is written: what others have put into the kernel is to stay
 	// there when the host's entries go, and what is isat's is deleted below.
 	m.updating.Lock()
@@ -275,6 +280,9 @@ func (m *Manager) withdraw(t *taken) error {
 	if !t.spec.Observe {
 		t.mu.Lock()
 		foreign := maps.Clone(t.foreign)
+		if len(t.deleting) > 0 {
+			m.left[t.index] = maps.Clone(t.deleting)
+		}
 		t.mu.Unlock()
 		err = errors.Join(err, m.deleteOwn(t.index, foreign), m.restore(t.index))
 	}
