@@ -29,13 +29,14 @@ func (a Action) String() string {
 	return fmt.Sprintf("action %d", uint8(a))
 }
 
-// Errors of entries that take no packets. That of Reject is for the destination
+// Errors of addresses that take no packets. That of Reject is for the destination
 // itself; of a gateway it is EHOSTUNREACH, as if the gateway were silent
 // (facts/freebsd-arp.md 2.2 step 2). That of Blackhole is for [Host.Resolve]:
 // packets get none.
 var (
 	errReject        = fmt.Errorf("a reject entry: %w", syscall.EHOSTDOWN)
 	errRejectGateway = fmt.Errorf("a reject entry: %w", syscall.EHOSTUNREACH)
+	errNotAsked      = fmt.Errorf("ARP may not ask on this interface: %w", syscall.EINVAL) // 2.2 step 5
 	errBlackhole     = fmt.Errorf("a blackhole entry: %w", syscall.EHOSTUNREACH)
 )
 

@@ -2,7 +2,6 @@ package host
 
 import (
 	"net/netip"
-	"syscall"
 	"time"
 
 	"github.com/isat-project/isat/cache"
@@ -73,7 +72,7 @@ func (h *Host) demand(now time.Time, ifc *Interface, m Miss) {
 // EINVAL (facts/freebsd-arp.md 2.2 step 5), and the IP side an error now and not
 // after maxtries seconds.
 func (h *Host) deny(now time.Time, e *entry) {
-	e.answer(answer{err: syscall.EINVAL})
+	e.answer(answer{err: errNotAsked})
 	h.handle(now, e, cache.Input{Kind: cache.Deny})
 }
 

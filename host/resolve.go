@@ -202,7 +202,7 @@ func (h *Host) resolvable(index int, ip netip.Addr) (*entry, lladdr.Addr, error)
 		if node, ok := ifc.nodeOf(ip); ok {
 			return nil, node, nil
 		}
-		return nil, lladdr.Addr{}, syscall.EINVAL // facts/freebsd-arp.md 2.2 step 5
+		return nil, lladdr.Addr{}, errNotAsked
 	case e != nil:
 		return e, lladdr.Addr{}, nil
 	}

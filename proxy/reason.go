@@ -140,7 +140,7 @@ var outcomes = [numReasons]outcome{
 	AllOwner:     {StepProxyAll, true, Ignore, "proxyall_owner", "{sender_mac} is {target} itself"},
 	AllUnknown:   {StepProxyAll, true, Wait, "proxyall_unknown", "the routes to {target} and back to {sender} are being asked for"},
 	AllLimited:   {StepProxyAll, true, Refuse, "proxyall_limited", "too many routes are being asked for; the sender will ask again"},
-	AllNoRoute:   {StepProxyAll, true, Ignore, "proxyall_no_route", "there is no route to {target}"},
+	AllNoRoute:   {StepProxyAll, true, Ignore, "proxyall_no_route", "there is no route to {target} for what comes in on {interface}, or this host does not forward it"},
 	AllSameLink:  {StepProxyAll, true, Ignore, "proxyall_same_link", "the route to {target} leaves by {interface}, where the request came from"},
 	AllNoReturn:  {StepProxyAll, true, Refuse, "proxyall_no_return", "the route to {target} leaves by {to}, but there is no route back to {sender}"},
 	AllWrongLink: {StepProxyAll, true, Refuse, "proxyall_wrong_link", "the route to {target} leaves by {to}, but the route back to {sender} leaves by {back}, not by {interface}"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -150,6 +151,9 @@ func (t *arpTool) checkInterface(ctx context.Context) error {
 		return nil
 	}
 	if here, err := t.interfaces(); err == nil && slices.Contains(here, t.ifname) {
+		if t.ifname == "lo" {
+			return errors.New("interface lo has no ARP")
+		}
 		return fmt.Errorf(`interface %s is the kernel's: take it over with "isat take %s"`, t.ifname, t.ifname)
 	}
 	return fmt.Errorf("interface %s does not exist", t.ifname)

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/isat-project/isat/api"
 	"github.com/isat-project/isat/lladdr"
@@ -42,7 +44,10 @@ func (c explainCommand) Run(ctx context.Context, a *app) error {
 	e, err := client.Explain(ctx, api.ExplainQuery{
 		Interface: c.Interface, Target: c.Target.Addr, Sender: c.Sender.Addr, MAC: c.SenderMAC.MAC,
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.ENXIO):
+		return told{fmt.Sprintf("explaining: isat does no ARP on %s: \"isat status\" lists the interfaces where it does", c.Interface), err}
+	case err != nil:
 		return a.explain(err, "explaining")
 	}
 	if c.JSON {
