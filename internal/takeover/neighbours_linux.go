@@ -128,7 +128,9 @@ func (m *Manager) deleteOwn(index int, foreign map[netip.Addr]lladdr.Addr) error
 		return nil
 	}
 	err = m.conn.WriteNeighbours(ops)
-	m.leave(index, ops, err)
+	if m.left != nil { // else nobody listens: see Restore
+		m.leave(index, ops, err)
+	}
 	if rtnl.IsNotExist(err) {
 		return nil
 	}
