@@ -14,7 +14,7 @@ import (
 type Neighbours interface {
 	// Update tells the present binding of addresses that the IP side has asked
 	// for or an administrator has set, each at most once. It is called by one
-	// goroutine and without a lock; it must not call the host.
+	// goroutine and without a lock; it may read the host and must not change it.
 	Update([]Neighbour)
 }
 

@@ -104,7 +104,7 @@ func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
 		m.neighbourUsed(t, n)
 	case n.State == rtnl.StateNoARP:
 		m.neighbourReplaced(t, n.IP)
-	case kernel && n.State&anyDynamic != 0 && n.Protocol != rtnl.ProtocolISAT && m.isOurs(t, n.IP) && running(t.present()):
+	case kernel && n.State&anyDynamic != 0 && n.Protocol != rtnl.ProtocolISAT && m.isOurs(t, n.IP) && running(t.present()) && !m.isBack(t, n):
 		// Old news of the kernel's own ARP: an entry that isat has put there keeps
 		// isat's mark, whoever changes it.
 	case n.State&anyDynamic != 0:
@@ -116,6 +116,16 @@ func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
 		m.neighbourDeleted(t, n.IP) // ip neigh del goes by FAILED
 	}
 	// INCOMPLETE comes as a miss, and FAILED is the kernel's view.
+}
+
+// isBack reports whether the kernel has an entry, as it is told, of an address of which
+// isat has put none there: packets to it are rejected or vanish.
+func (m *Manager) isBack(t *taken, told rtnl.Neighbour) bool {
+	if !slices.ContainsFunc(m.host.Entry(told.IP), func(e host.Entry) bool { return e.Index == t.index && e.Action != host.Forward }) {
+		return false
+	}
+	n, err := m.conn.Neighbour(t.index, told.IP)
+	return err == nil && n.State.Valid() && n.MAC == told.MAC
 }
 
 // anyDynamic are the states of an entry with an address that was asked for.
@@ -151,8 +161,7 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
 			return // isat has put it there again
 		}
 	}
-	t.ifc.Forget(ip)
-	m.Administered()
+	m.forget(t, ip)
 }
 
 // neighbourReplaced is when others have made an entry one that needs no ARP, which
@@ -161,7 +170,14 @@ func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
 	t.mu.Lock()
 	delete(t.foreign, ip)
 	t.mu.Unlock()
+	m.forget(t, ip)
+}
+
+// forget deletes the entry of an address that others have deleted or replaced in the
+// kernel, with its route.
+func (m *Manager) forget(t *taken, ip netip.Addr) {
 	t.ifc.Forget(ip)
+	m.replaced(t, ip)
 	m.Administered()
 }
 

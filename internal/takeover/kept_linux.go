@@ -20,7 +20,7 @@ func (m *Manager) Administered() { m.unkept.Store(true) }
 // configuration sets nor what others have put into the kernel, which stays there.
 // mu is held.
 func (m *Manager) keep() error {
-	if !m.unkept.Swap(false) {
+	if !m.unkept.Swap(false) && !m.temporaryChanged() {
 		return nil
 	}
 	kept, err := m.entries.Load()
@@ -32,18 +32,37 @@ func (m *Manager) keep() error {
 		_, here := m.host.Interface(e.Interface)
 		return here
 	})
+	var temporary []host.Entry
 	for _, e := range m.host.Entries() {
-		if isAdministrative(e) && !m.isForeign(e) && !m.isStanding(e) {
-			kept = append(kept, recordOf(e))
+		if !isAdministrative(e) || m.isForeign(e) && e.Publish != host.Published || m.isStanding(e) {
+			continue
+		}
+		kept = append(kept, recordOf(e))
+		if !e.Expires.IsZero() {
+			temporary = append(temporary, e)
 		}
 	}
+	m.temporary = temporary
 	return m.entries.Save(kept)
 }
 
-// isAdministered reports whether an administrator has set the entry of an address.
+// temporaryChanged reports whether a temporary entry that is written down has moved, or
+// ends earlier than is written down. That it was heard of and ends later is not worth
+// writing. mu is held.
+func (m *Manager) temporaryChanged() bool {
+	return slices.ContainsFunc(m.temporary, func(written host.Entry) bool {
+		return !slices.ContainsFunc(m.host.Entry(written.IP), func(e host.Entry) bool {
+			return e.Index == written.Index && (e.Publish == host.PublishedOnly) == (written.Publish == host.PublishedOnly) &&
+				e.MAC == written.MAC && !e.Expires.Before(written.Expires)
+		})
+	})
+}
+
+// isAdministered reports whether an administrator has set the entry of an address, the
+// ordinary one.
 func (m *Manager) isAdministered(t *taken, ip netip.Addr) bool {
 	return slices.ContainsFunc(m.host.Entry(ip), func(e host.Entry) bool {
-		return e.Index == t.index && e.Origin == host.Administrator
+		return e.Index == t.index && e.Origin == host.Administrator && e.Publish != host.PublishedOnly
 	})
 }
 
@@ -55,7 +74,8 @@ func (m *Manager) isOurs(t *taken, ip netip.Addr) bool {
 	return !foreign && m.isAdministered(t, ip)
 }
 
-// isForeign reports whether somebody else has put an entry into the kernel.
+// isForeign reports whether somebody else has put an entry into the kernel. That it is
+// published is isat's all the same.
 func (m *Manager) isForeign(e host.Entry) bool {
 	t := m.get(e.Index)
 	if t == nil {
@@ -64,7 +84,7 @@ func (m *Manager) isForeign(e host.Entry) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e.Publish == host.PublishedOnly {
-		return t.proxies[e.IP]
+		return t.proxies[e.IP] && e.Auto && e.Expires.IsZero() && e.Action == host.Forward
 	}
 	mac, ok := t.foreign[e.IP]
 	return ok && mac == e.MAC && e.Expires.IsZero()
@@ -157,6 +177,9 @@ func (m *Manager) readopt(name string) error {
 		return err
 	}
 	for _, c := range append(kept, m.away[name]...) {
+		if c.Temporary {
+			m.Administered() // to look after it from now on
+		}
 		if m.isSet(c) {
 			m.Administered()
 			continue
@@ -171,13 +194,17 @@ func (m *Manager) readopt(name string) error {
 
 // isSet reports whether the host has an administrator's entry where a change would
 // make one: as the change would make it, or one that others have put into the kernel
-// since.
+// since. That one says nothing of whether it was published.
 func (m *Manager) isSet(c host.Change) bool {
 	return slices.ContainsFunc(m.host.Entry(c.IP), func(e host.Entry) bool {
 		if e.Interface != c.Interface || e.Origin != c.Origin || (e.Publish == host.PublishedOnly) != (c.Publish == host.PublishedOnly) {
 			return false
 		}
-		newer := c.Publish != host.PublishedOnly && (m.isForeign(e) || c.MAC.IsValid() && e.MAC.IsValid() && e.MAC != c.MAC)
+		foreign := m.isForeign(e) && (c.Publish != host.Published || c.Action != host.Forward || c.Temporary || c.MAC != e.MAC)
+		newer := c.Publish != host.PublishedOnly && (foreign || c.MAC.IsValid() && e.MAC.IsValid() && e.MAC != c.MAC)
+		if c.Publish == host.PublishedOnly && c.Temporary != !e.Expires.IsZero() {
+			return false
+		}
 		return newer || macOf(e) == c.MAC && e.Publish == c.Publish && e.Action == c.Action
 	})
 }

@@ -76,6 +76,8 @@ type Manager struct {
 	// standing are the entries of the configuration.
 	standing []standing
 	swept    bool // Sweep has been called
+	// temporary are the temporary entries that are written down.
+	temporary []host.Entry
 	// away has the administrator's entries of interfaces that vanished, by name.
 	away map[string][]host.Change
 	// left counts the own deletions on interfaces that were handed back, by index,

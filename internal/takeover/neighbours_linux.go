@@ -16,17 +16,50 @@ func (m *Manager) Update(updates []host.Neighbour) {
 	m.updating.Lock()
 	defer m.updating.Unlock()
 	ops := make([]rtnl.NeighbourOp, 0, len(updates))
+	var unrejected []host.Neighbour
 	for _, u := range updates {
 		t := m.get(u.Interface)
 		if t == nil || t.spec.Observe {
 			continue
 		}
-		m.rejectUpdate(t, u)
+		if m.isLate(t, u) {
+			continue
+		}
+		if routeType(u.State) != 0 {
+			m.rejectUpdate(t, u)
+		} else {
+			unrejected = append(unrejected, u)
+		}
 		if op, ok := t.operation(u); ok {
 			ops = append(ops, op)
 		}
 	}
 	m.write(ops)
+	// A route goes last: who sees that the address is free may put a neighbour there,
+	// which no deletion of isat's may hit.
+	for _, u := range unrejected {
+		if t := m.get(u.Interface); t != nil {
+			m.rejectUpdate(t, u)
+		}
+	}
+}
+
+// isLate reports whether others have changed the kernel's entry since the host told of
+// an update, and the host has followed. That is looked at where a late update would
+// undo what they did.
+func (m *Manager) isLate(t *taken, u host.Neighbour) bool {
+	t.mu.Lock()
+	foreign, isForeign := t.foreign[u.IP]
+	t.mu.Unlock()
+	if !(isForeign && foreign != u.MAC) && routeType(u.State) == 0 {
+		return false
+	}
+	for _, e := range m.host.Entry(u.IP) {
+		if e.Index == t.index && e.Publish != host.PublishedOnly {
+			return e.MAC != u.MAC && u.MAC.IsValid() || actionType(e.Action) != routeType(u.State)
+		}
+	}
+	return u.State != host.Gone
 }
 
 // write carries operations out. What the kernel refuses because the entry or the

@@ -53,7 +53,13 @@ func (m *Manager) adoptProxies(t *taken, p policy) error {
 		if present[ip] {
 			continue
 		}
+		adopted := slices.ContainsFunc(m.host.Entry(ip), func(e host.Entry) bool {
+			return e.Index == t.index && e.Publish == host.PublishedOnly && m.isForeign(e)
+		})
 		t.setProxy(ip, false)
+		if !adopted {
+			continue // an administrator has set another one in its place, or deleted it
+		}
 		if err := m.host.DeletePublished(name, ip); err != nil && !errors.Is(err, syscall.ENXIO) {
 			errs = append(errs, err)
 		}

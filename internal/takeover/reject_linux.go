@@ -79,6 +79,17 @@ func routeType(s host.NeighbourState) rtnl.RouteType {
 	return 0
 }
 
+// actionType is routeType for the action of an entry.
+func actionType(a host.Action) rtnl.RouteType {
+	switch a {
+	case host.Reject:
+		return rtnl.RouteUnreachable
+	case host.Blackhole:
+		return rtnl.RouteBlackhole
+	}
+	return 0
+}
+
 // Reject makes the route of an entry that is about to be set with an action on an
 // interface, or on that whose network the address is in if the name is empty, so
 // that whoever sets it hears what is in its way. The error wraps EEXIST if somebody
@@ -86,7 +97,7 @@ func routeType(s host.NeighbourState) rtnl.RouteType {
 // done. If the entry is not set after all, undo takes the route back.
 func (m *Manager) Reject(ifname string, ip netip.Addr, a host.Action) (undo func(), err error) {
 	undo = func() {}
-	typ := map[host.Action]rtnl.RouteType{host.Reject: rtnl.RouteUnreachable, host.Blackhole: rtnl.RouteBlackhole}[a]
+	typ := actionType(a)
 	t := m.takenFor(ifname, ip)
 	if typ == 0 || t == nil || t.spec.Observe {
 		return undo, nil
@@ -232,6 +243,19 @@ func (m *Manager) rejectUpdate(t *taken, u host.Neighbour) {
 	}
 	if err := m.reject(t, u.IP, typ); err != nil {
 		m.log.Error("making the route of an entry", "interface", t.Name(), "ip", u.IP, "action", u.State, "error", err)
+	}
+}
+
+// replaced deletes the route of an entry of which the host tells no more: others have
+// put another one into the kernel, or made it go.
+func (m *Manager) replaced(t *taken, ip netip.Addr) {
+	m.updating.Lock()
+	defer m.updating.Unlock()
+	if len(m.rejections) == 0 {
+		return
+	}
+	if err := m.reject(t, ip, 0); err != nil {
+		m.log.Error("deleting the route of an entry", "interface", t.Name(), "ip", ip, "error", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -110,6 +111,65 @@ func hasRoute(list []record.Record) bool {
 		}
 	}
 	return false
+}
+
+// TestRejectReplaced lets others put a neighbour into the kernel whose address is
+// rejected: that is the last word, and the route goes.
+func TestRejectReplaced(t *testing.T) {
+	for _, test := range []struct {
+		command string
+		entries int
+	}{
+		{"ip neigh replace 10.1.64.9 lladdr 02:00:00:00:65:09 dev e0 nud permanent", 1},
+		{"ip neigh replace 10.1.64.9 lladdr 02:00:00:00:65:09 dev e0 nud stale", 1},
+		{"ip neigh replace 10.1.64.9 lladdr 02:00:00:00:65:09 dev e0 nud noarp", 0},
+		{"arp -i e0 -s 10.1.64.9 02:00:00:00:65:09 temp", 1},
+	} {
+		t.Run(test.command, func(t *testing.T) {
+			r := newRig(t, 0)
+			r.set(host.Change{Interface: "e0", IP: rejectedIP, MAC: rejectedMAC, Action: host.Reject})
+			r.awaitRoutes(unreachable)
+			words := strings.Fields(test.command)
+			if b, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v: %s", test.command, err, b)
+			}
+			r.awaitRoutes("")
+			eventually(t, "isat has what others have set", func() bool {
+				all := r.host.Entry(rejectedIP)
+				return len(all) == test.entries && (len(all) == 0 || all[0].Action == host.Forward && all[0].MAC != rejectedMAC)
+			})
+		})
+	}
+}
+
+// TestLateUpdate has updates come late: others have changed the kernel's entry since.
+func TestLateUpdate(t *testing.T) {
+	for _, state := range []host.NeighbourState{host.Fixed, host.Refused} {
+		t.Run(state.String(), func(t *testing.T) {
+			r := newRig(t, 0)
+			ip(t, "neigh add 10.1.64.9 lladdr 02:00:00:00:65:09 dev e0 nud permanent")
+			r.same(1)
+			r.m.Update([]host.Neighbour{{Interface: r.index, IP: rejectedIP, MAC: rejectedMAC, State: state}})
+			r.same(1)
+			if routes := routesHere(t); routes != "" {
+				t.Errorf("isat's routes are %s", routes)
+			}
+			if e := r.host.Entry(rejectedIP); !r.m.isForeign(e[0]) {
+				t.Error("it is isat's now")
+			}
+		})
+	}
+}
+
+// TestAdoptBesidePublished: a published-only entry is none that others can change by
+// making an ordinary one.
+func TestAdoptBesidePublished(t *testing.T) {
+	r := newRig(t, 0)
+	r.set(host.Change{Interface: "e0", IP: rejectedIP, MAC: rejectedMAC, Publish: host.PublishedOnly})
+	if b, err := exec.Command("arp", "-i", "e0", "-s", rejectedIP.String(), "02:00:00:00:65:09", "temp").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, b)
+	}
+	eventually(t, "isat adopts the ordinary entry", func() bool { return len(r.host.Entry(rejectedIP)) == 2 })
 }
 
 // TestRejectForeign leaves a route alone that somebody else has made, and says so
@@ -248,8 +308,22 @@ func TestKept(t *testing.T) {
 		{IP: at(7), MAC: rejectedMAC, Action: host.Blackhole},
 		{IP: at(8), MAC: rejectedMAC, Publish: host.Published, Action: host.Reject},
 		{IP: at(9), MAC: rejectedMAC, Temporary: true},
-		{IP: at(4), MAC: rejectedMAC}, // beside the published-only one
+		{IP: at(4), MAC: rejectedMAC},                               // beside the published-only one
+		{IP: at(22), MAC: rejectedMAC, Publish: host.Published},     // the kernel has it unpublished
+		{IP: at(23), MAC: rejectedMAC, Publish: host.PublishedOnly}, // the kernel has a proxy neighbour
 	}
+	set = append(set, host.Change{IP: at(24), MAC: auto, Publish: host.PublishedOnly, Temporary: true}) // that, too
+	ip(t, "route add 10.1.65.24 dev r0")
+	ip(t, "neigh add proxy 10.1.65.24 dev e0")
+	ip(t, "neigh add 10.1.65.22 lladdr "+rejectedMAC.String()+" dev e0 nud permanent")
+	ip(t, "route add 10.1.65.23 dev r0")
+	ip(t, "neigh add proxy 10.1.65.23 dev e0")
+	eventually(t, "isat has adopted all three", func() bool {
+		r.m.mu.Lock()
+		r.m.reread()
+		r.m.mu.Unlock()
+		return len(r.host.Entry(at(22))) == 1 && len(r.host.Entry(at(23))) == 1 && len(r.host.Entry(at(24))) == 1
+	})
 	for i := range set {
 		set[i].Interface, set[i].Origin = "e0", host.Administrator
 		r.set(set[i])
@@ -272,7 +346,7 @@ func TestKept(t *testing.T) {
 		t.Helper()
 		got := make(map[host.Change]bool)
 		for _, e := range r.host.Entries() {
-			if isAdministrative(e) && !r.m.isForeign(e) {
+			if isAdministrative(e) && (!r.m.isForeign(e) || e.Publish == host.Published) {
 				got[changeOf(e)] = true
 			}
 		}
@@ -309,6 +383,7 @@ func TestKept(t *testing.T) {
 	eventually(t, "the proxy neighbour is adopted again", func() bool { return len(r.host.Entry(at(21))) == 1 })
 	check("taken over again")
 	ip(t, "neigh del proxy 10.1.65.21 dev e0")
+	ip(t, "neigh del proxy 10.1.65.23 dev e0")
 	r.m.mu.Lock()
 	r.m.reread()
 	r.m.mu.Unlock()
@@ -316,6 +391,40 @@ func TestKept(t *testing.T) {
 		t.Errorf("after ip neigh del proxy: %+v", e)
 	}
 	check("without the kernel's proxy neighbour")
+}
+
+// TestKeptTemporary writes down where a temporary entry has moved to, and that it has
+// expired before the time that is written down.
+func TestKeptTemporary(t *testing.T) {
+	r := newRig(t, 0)
+	r.set(host.Change{Interface: "e0", IP: rejectedIP, MAC: rejectedMAC, Temporary: true})
+	written := func() string {
+		r.m.mu.Lock()
+		defer r.m.mu.Unlock()
+		if err := r.m.keep(); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(r.dir, "entries.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	r.m.Administered()
+	if got := written(); !strings.Contains(got, rejectedMAC.String()) {
+		t.Fatalf("written down is %s", got)
+	}
+	moved := lladdr.MustParse("02:00:00:00:65:09")
+	r.set(host.Change{Interface: "e0", IP: rejectedIP, MAC: moved, Temporary: true})
+	if got := written(); !strings.Contains(got, moved.String()) {
+		t.Errorf("after it moved, written down is %s", got)
+	}
+	if err := r.host.Delete("e0", rejectedIP); err != nil {
+		t.Fatal(err)
+	}
+	if got := written(); strings.Contains(got, rejectedIP.String()) {
+		t.Errorf("after it ended, written down is %s", got)
+	}
 }
 
 // TestStand has entries of the configuration of every kind: they are set, not

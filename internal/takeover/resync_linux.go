@@ -140,5 +140,7 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 	}
 	if _, err := m.host.Set(c); err != nil {
 		m.log.Warn("the kernel has a neighbour that isat does not adopt", "interface", c.Interface, "ip", k.IP, "mac", k.MAC, "error", err)
+		return
 	}
+	m.replaced(t, k.IP)
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	// randomSeeds is how many sequences are played where ISAT_RANDOM_SEEDS does not
-	// say otherwise, and randomSteps how long each is. One takes 5 s of processor
+	// say otherwise, and randomSteps how long each is. One takes 7 s of processor
 	// time.
 	randomSeeds = 20
 	randomSteps = 500
@@ -77,6 +77,7 @@ func (w *world) play(steps int) {
 		s := w.choose()
 		w.say("# %s", s.name)
 		s.do(w)
+		w.nudge()
 		began := time.Now()
 		w.agree()
 		if took := time.Since(began); took > slowest {

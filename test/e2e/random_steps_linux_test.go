@@ -29,6 +29,12 @@ type step struct {
 var steps = []step{
 	{"isat arp -s", 14, func(w *world) { w.isatSets(false) }, (*world).runs},
 	{"isat arp -s temp", 7, func(w *world) { w.isatSets(true) }, (*world).runs},
+	{"isat arp -s pub, reject, blackhole", 14, (*world).isatOrders, (*world).runs},
+	{"isat arp -s pub only", 8, (*world).isatPublishes, (*world).runs},
+	{"isat arp -d pub", 4, (*world).isatUnpublishes, (*world).runs},
+	{"ip neigh proxy", 5, (*world).proxy, nil},
+	{"forwarding", 1, (*world).forward, nil},
+	{"isat restore", 30, (*world).restore, func(w *world) bool { return !w.runs() }},
 	{"isat arp -S", 2, (*world).isatReplaces, (*world).runs},
 	{"isat arp -d", 8, (*world).isatDeletes, (*world).runs},
 	{"isat arp -d -a", 1, (*world).isatDeletesAll, (*world).runs},
@@ -128,7 +134,7 @@ func (w *world) spokenFor(p place) bool {
 // loosely is a fact of something that is not permanent: of an address of the peer
 // nobody knows what the peer says meanwhile.
 func (w *world) loosely(p place, f fact) fact {
-	if f.kind != permanent && w.spokenFor(p) {
+	if f.kind != permanent && !f.ordered() && w.spokenFor(p) {
 		return fact{kind: either}
 	}
 	return f
@@ -161,7 +167,13 @@ func (w *world) isatSets(temp bool) {
 // the same, stays theirs.
 func (w *world) isatSet(p place, f fact) {
 	w.t.Helper()
-	e := api.SetEntry{IP: netip.MustParseAddr(p.ip), MAC: api.MAC(f.mac), Interface: p.dev, Temp: f.kind == temporary}
+	e := api.SetEntry{IP: netip.MustParseAddr(p.ip), MAC: api.MAC(f.mac), Interface: p.dev, Temp: f.kind == temporary, Action: f.action}
+	if f.publish {
+		e.Pub = api.PublishYes
+	}
+	if f.auto {
+		e.MAC = api.EtherAuto
+	}
 	if _, _, err := w.d.API.SetEntry(w.t.Context(), e); err != nil {
 		w.t.Fatalf("setting %v: %v\n%s", p, err, strings.Join(w.transcript, "\n"))
 	}
@@ -169,8 +181,8 @@ func (w *world) isatSet(p place, f fact) {
 }
 
 func (w *world) isatHas(p place, f fact) {
-	if old := w.fact(p); old.foreign && old.kind == permanent && f.kind == permanent && old.mac == f.mac {
-		return
+	if old := w.fact(p); old.foreign && old.kind == permanent && f.kind == permanent && old.mac == f.mac && f.action == "" {
+		f.foreign, f.kernel = true, old.kernel
 	}
 	w.put(p, w.loosely(p, f))
 }
@@ -181,9 +193,13 @@ func (w *world) isatReplaces() {
 	if !ok {
 		return
 	}
+	if _, published := w.only[p]; published && !w.certain(p) {
+		return // which of the two it deletes nobody knows
+	}
 	f := fact{kind: permanent, mac: w.mac()}
-	w.say("isat arp -i %s -S %s %s", p.dev, p.ip, f.mac)
-	if r := w.d.Tool("arp", "-i", p.dev, "-S", p.ip, f.mac); r.Code != 0 {
+	words := w.words(&f)
+	w.say("isat arp -i %s -S %s %s %s", p.dev, p.ip, f.mac, words)
+	if r := w.d.Tool(append([]string{"arp", "-i", p.dev, "-S", p.ip, f.mac}, words...)...); r.Code != 0 {
 		w.t.Fatalf("%+v", r)
 	}
 	w.put(p, f)
@@ -194,9 +210,13 @@ func (w *world) isatDeletes() {
 	if !ok {
 		return
 	}
-	_, err := w.d.API.DeleteEntry(w.t.Context(), netip.MustParseAddr(p.ip), p.dev, false)
+	gone, err := w.d.API.DeleteEntry(w.t.Context(), netip.MustParseAddr(p.ip), p.dev, false)
 	w.say("isat arp -i %s -d %s: %v", p.dev, p.ip, err)
-	if err == nil {
+	switch {
+	case err != nil:
+	case slices.ContainsFunc(gone, func(e api.Entry) bool { return e.PublishOnly }) && !w.certain(p):
+		delete(w.only, p)
+	default:
 		w.put(p, fact{})
 	}
 }
@@ -209,6 +229,7 @@ func (w *world) isatDeletesAll() {
 	for _, n := range w.nets {
 		if w.active(n) {
 			w.each(n, func(fact) fact { return fact{} })
+			maps.DeleteFunc(w.only, func(p place, _ fact) bool { return p.dev == n.name })
 		}
 	}
 }
@@ -225,8 +246,9 @@ func (w *world) isatReads() {
 		if _, again := facts[p]; again {
 			continue // arp -f refuses the same host twice
 		}
-		facts[p] = fact{kind: permanent, mac: w.mac()}
-		lines = append(lines, p.ip+" "+facts[p].mac)
+		f := fact{kind: permanent, mac: w.mac()}
+		lines = append(lines, strings.Join(append([]string{p.ip, f.mac}, w.words(&f)...), " "))
+		facts[p] = f
 	}
 	w.say("isat arp -f: %s", strings.Join(lines, ", "))
 	file := filepath.Join(w.dir, "entries")
@@ -286,12 +308,12 @@ func (w *world) ioctl(k kind, word string) {
 // othersHave notes what others have set.
 func (w *world) othersHave(p place, f fact) {
 	old := w.fact(p)
-	if w.active(w.network(p.dev)) && old.kind == permanent && f.kind == permanent && !old.foreign && old.mac == f.mac {
+	if w.active(w.network(p.dev)) && old.kind == permanent && f.kind == permanent && (!old.foreign || old.publish) && old.mac == f.mac && old.action == "" {
 		return // the kernel sees no change
 	}
 	if !w.active(w.network(p.dev)) {
 		f.below = old.below
-		if !old.foreign && old.kind == permanent || old.kind == either {
+		if old.written() || old.kind == either {
 			f.below = &old
 		}
 	}
@@ -309,6 +331,10 @@ func (w *world) noarp() {
 // back with it.
 func (w *world) deletes(format string) {
 	p := w.target()
+	_, proxy := w.network(p.dev).proxies[p.ip]
+	if f := w.fact(p); proxy && !(f.kernel && f.kind == permanent) {
+		return // arp -d of net-tools deletes a proxy neighbour if there is no other
+	}
 	if w.command(fmt.Sprintf(format, p.ip, p.dev)) {
 		w.put(p, w.without(p.dev, w.fact(p)))
 	}
@@ -321,8 +347,11 @@ func (w *world) without(dev string, f fact) fact {
 		return fact{}
 	case f.below != nil:
 		f = *f.below
+		f.foreign = false
 	case f.kind == either:
 		return f // it may be written down
+	case f.written():
+		f.foreign = false
 	case f.foreign:
 		return fact{}
 	}
@@ -335,7 +364,7 @@ func (w *world) flush() {
 	n := w.net()
 	if w.command("ip neigh flush dev " + n.name) {
 		w.each(n, func(f fact) fact {
-			if f.kind == permanent {
+			if f.kind == permanent || f.action != "" {
 				return f
 			}
 			return w.without(n.name, f)
@@ -349,6 +378,9 @@ func (w *world) flush() {
 func (w *world) flushPermanent() {
 	if n := w.net(); n.running() && w.command("ip neigh flush dev "+n.name+" nud permanent") {
 		w.each(n, func(f fact) fact {
+			if f.action != "" {
+				return f
+			}
 			if f.kind != permanent && !w.active(n) {
 				return fact{kind: either} // who knows who has put it there
 			}
@@ -412,8 +444,10 @@ func (w *world) claim() {
 	n.announce(p.ip, mac)
 	switch f := w.fact(p); f.kind {
 	case temporary, dynamic, either:
-		f.mac, f.moved = mac, true
-		w.put(p, f)
+		if !f.ordered() {
+			f.mac = mac
+			w.put(p, f)
+		}
 	case absent: // a request may wait for it, and has an answer now
 		w.put(p, fact{kind: either, mac: mac})
 	}
@@ -433,6 +467,11 @@ func (w *world) setLink(end *bool, h *Host, up bool) {
 	await(w.t, fmt.Sprintf("%s is running: %v", n.name, n.running()), func() bool { return w.isat.running(n.name) == n.running() })
 	if !up {
 		w.flushed(n, end == &n.carrier)
+		if end == &n.up {
+			clear(n.proxies)
+		} else { // the kernel keeps what ip has added
+			maps.DeleteFunc(n.proxies, func(_ string, permanent bool) bool { return !permanent })
+		}
 		return
 	}
 	if n.running() && w.active(n) {
@@ -465,9 +504,10 @@ func (w *world) flushed(n *network, permanentStay bool) {
 			return f
 		case f.below != nil && !w.active(n):
 			f = *f.below
-		case f.kind == permanent && w.active(n):
-		case f.kind == temporary && !w.active(n): // written down
-		case f.kind == permanent && !f.foreign: // written down
+			f.foreign = false
+		case f.kind == permanent && w.active(n), f.ordered() && w.active(n):
+		case f.written() && (f.kind == permanent || !w.active(n)):
+			f.foreign = false
 		case f.kind == either && !w.active(n): // perhaps written down
 		default:
 			return fact{}
@@ -480,7 +520,7 @@ func (w *world) flushed(n *network, permanentStay bool) {
 // restored is when isat has put into the kernel again what administrators have
 // set.
 func (w *world) restored(n *network) {
-	w.each(n, func(f fact) fact { f.kernel, f.below = true, nil; return f })
+	w.each(n, func(f fact) fact { f.kernel, f.below = f.action == "", nil; return f })
 }
 
 func (w *world) linksUp() {
@@ -497,8 +537,17 @@ func (w *world) linksUp() {
 // anotherMAC gives isat's interface another MAC; the kernel deletes all entries.
 func (w *world) anotherMAC() {
 	n := w.net()
-	w.command(fmt.Sprintf("ip link set %s address %s", n.name, w.newMAC()))
+	n.mac = w.newMAC()
+	w.command(fmt.Sprintf("ip link set %s address %s", n.name, n.mac))
 	w.flushed(n, false)
+	for _, facts := range []map[place]fact{w.facts, w.only} {
+		for p, f := range facts {
+			if f.auto && p.dev == n.name {
+				f.mac = n.mac
+				facts[p] = f
+			}
+		}
+	}
 	if n.running() && w.active(n) {
 		w.restored(n)
 	}
@@ -528,6 +577,7 @@ func (w *world) firstAddress() {
 	n.primary = !n.primary
 	w.command(fmt.Sprintf("ip addr %s %s1/24 dev %s", verb, n.prefix, n.name))
 	if !n.primary {
+		clear(n.proxies)
 		temps := make(map[place]fact)
 		for p, f := range w.facts {
 			if p.dev == n.name && f.kind == temporary && w.active(n) {
@@ -547,16 +597,15 @@ func (w *world) firstAddress() {
 func (w *world) handedBack(n *network) {
 	w.each(n, func(f fact) fact {
 		switch {
-		case f.kind == permanent && f.foreign && f.kernel:
+		case f.kind == permanent && f.foreign && f.kernel, f.kind == either:
 			return f
-		case f.kind == temporary && f.moved, f.kind == either: // as it was, or as it is
-			return fact{kind: either}
-		case f.kind == permanent && !f.foreign, f.kind == temporary: // written down
-			f.kernel = false
+		case f.written():
+			f.kernel, f.foreign = false, false
 			return f
 		}
 		return fact{}
 	})
+	w.unadopt(n)
 }
 
 func (w *world) release() {
@@ -595,13 +644,7 @@ func (w *world) take() {
 			w.t.Fatal(err)
 		}
 		n.released = false
-		w.each(n, func(f fact) fact {
-			f.below = nil
-			if f.kind == either {
-				f.mac = "" // a temporary one may have been written down before it moved
-			}
-			return f
-		})
+		w.taken(n)
 		if n.running() {
 			w.restored(n)
 		}
@@ -627,12 +670,10 @@ func (w *world) age() {
 	}
 	set(1)
 	await(w.t, "all has expired", func() bool {
-		for _, r := range w.isatRows() {
-			if r.mac != "" && !r.permanent {
-				return false
-			}
-		}
-		return true
+		var l listings
+		w.readISAT(&l)
+		expires := func(_ place, r row) bool { return r.mac != "" && !r.permanent }
+		return !containsFunc(l.isat, expires) && !containsFunc(l.only, expires)
 	})
 	set(1200)
 	for _, n := range w.nets {
@@ -640,11 +681,12 @@ func (w *world) age() {
 			switch f.kind {
 			case permanent:
 				return f
-			case temporary, either: // written down until something else is
+			case either: // nobody knows what the peer says
 				return fact{kind: either}
 			}
 			return fact{}
 		})
+		maps.DeleteFunc(w.only, func(p place, f fact) bool { return p.dev == n.name && f.kind == temporary })
 	}
 }
 
@@ -656,7 +698,7 @@ func (w *world) stop() {
 			w.handedBack(n)
 		}
 	}
-	w.d = nil
+	w.d, w.left = nil, nil
 }
 
 // kill ends the daemon without a last word, after it has written down what
@@ -667,27 +709,26 @@ func (w *world) kill() {
 		w.t.Fatalf("ISAT_RANDOM_SEED=%d: after\n%s\nisat has not written down what administrators have set with it: %s", w.seed, strings.Join(w.transcript, "\n"), wrong)
 	}
 	w.say("SIGKILL")
+	w.left = w.routes()
 	w.d.Kill()
 	w.d.Stop() // looks at what it wrote
 	w.d = nil
 	for _, n := range w.nets {
 		w.restored(n)
-		w.each(n, func(f fact) fact {
-			if f.kind == temporary && f.moved {
-				return fact{kind: either}
-			}
-			return f
-		})
+		w.unadopt(n)
 	}
 }
 
-// unwritten returns how the daemon's file differs from the permanent entries that
-// were set with isat, "" if it does not.
+// unwritten returns how the daemon's file differs from what was set with isat, "" if
+// it does not.
 func (w *world) unwritten() string {
 	w.t.Helper()
-	var file struct {
-		List []struct{ Interface, IP, MAC, Expires string }
+	type record struct {
+		Interface, IP, MAC, Expires, Action string
+		Published                           bool
+		PublishOnly                         bool `json:"publish_only"`
 	}
+	var file struct{ List []record }
 	text, err := os.ReadFile(filepath.Join(w.dir, "run", "entries.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &file)
@@ -695,27 +736,36 @@ func (w *world) unwritten() string {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.t.Fatal(err)
 	}
-	want := make(map[place]string)
-	for p, f := range w.facts {
-		if f.kind == permanent && !f.foreign || f.kind == temporary {
-			want[p] = f.mac
+	want := make(map[record]bool)
+	for only, facts := range map[bool]map[place]fact{false: w.facts, true: w.only} {
+		for p, f := range facts {
+			if !f.written() {
+				continue
+			}
+			r := record{Interface: p.dev, IP: p.ip, MAC: f.mac, Action: string(f.action), Published: f.publish || only, PublishOnly: only}
+			if f.auto {
+				r.MAC = ""
+			}
+			if f.kind == temporary {
+				r.Expires = "some time"
+			}
+			want[r] = true
 		}
 	}
-	for _, e := range file.List {
-		p := place{e.Interface, e.IP}
-		if e.Expires != "" {
-			if w.facts[p].kind == temporary && (w.facts[p].moved || w.facts[p].mac == e.MAC) {
-				delete(want, p)
+	for _, r := range file.List {
+		if r.Expires != "" {
+			r.Expires = "some time"
+			if w.fact(place{r.Interface, r.IP}).kind == either && !r.PublishOnly {
+				continue
 			}
-			continue
 		}
-		if want[p] != e.MAC {
-			return fmt.Sprintf("%v is written down with %s, want %q", p, e.MAC, want[p])
+		if !want[r] {
+			return fmt.Sprintf("%+v is written down, want %+v", r, want)
 		}
-		delete(want, p)
+		delete(want, r)
 	}
 	if len(want) > 0 {
-		return fmt.Sprintf("%v are missing", want)
+		return fmt.Sprintf("%+v are missing", want)
 	}
 	return ""
 }
@@ -727,13 +777,7 @@ func (w *world) start() {
 	w.d = launch(w.t, w.isat, w.dir, randomConfig, nil)
 	for _, n := range w.nets {
 		n.released = false
-		w.each(n, func(f fact) fact {
-			f.below = nil
-			if f.kind == either {
-				f.mac = "" // a temporary one may have been written down before it moved
-			}
-			return f
-		})
+		w.taken(n)
 		if n.running() {
 			w.restored(n)
 		}
