@@ -38,10 +38,14 @@ type Entry struct {
 // behind the ordinary one of the same address.
 func (h *Host) Entries() []Entry {
 	all := h.snapshot()
-	slices.SortFunc(all, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.Index, b.Index), a.IP.Compare(b.IP), cmp.Compare(a.Publish, b.Publish))
-	})
+	slices.SortFunc(all, inOrder)
 	return all
+}
+
+// inOrder compares entries by interface and address; the published-only one comes
+// after the ordinary one.
+func inOrder(a, b Entry) int {
+	return cmp.Or(cmp.Compare(a.Index, b.Index), a.IP.Compare(b.IP), cmp.Compare(a.Publish, b.Publish))
 }
 
 // snapshot returns the entries in no order: sorting takes longest, and nobody need

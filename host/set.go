@@ -229,7 +229,8 @@ func (h *Host) Delete(ifname string, ip netip.Addr) error {
 }
 
 // Flush removes all entries but those of own addresses, of one interface or, if
-// its name is empty, of all. It returns what it removed.
+// its name is empty, of all. It returns what it removed, in the order of
+// [Host.Entries].
 func (h *Host) Flush(ifname string) []Entry {
 	h.mu.Lock()
 	defer h.unlock()
@@ -247,6 +248,7 @@ func (h *Host) Flush(ifname string) []Entry {
 			h.unpublish(p, event.Deleted)
 		}
 	}
+	slices.SortFunc(gone, inOrder)
 	return gone
 }
 

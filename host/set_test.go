@@ -152,8 +152,14 @@ func TestFlush(t *testing.T) {
 		if gone := a.Flush("e1"); len(gone) != 0 {
 			t.Errorf("flushing another interface removed %v", gone)
 		}
-		if gone := a.Flush(""); len(gone) != 51 || a.count(event.Deleted) != 51 {
+		want := slices.DeleteFunc(a.Entries(), func(e host.Entry) bool { return e.Own })
+		gone := a.Flush("")
+		if len(gone) != 51 || a.count(event.Deleted) != 51 {
 			t.Errorf("flushed %d with %d events, want 51", len(gone), a.count(event.Deleted))
+		}
+		same := func(a, b host.Entry) bool { return a.IP == b.IP }
+		if !slices.EqualFunc(gone, want, same) {
+			t.Errorf("flushed in another order than they are listed in: %v", gone)
 		}
 		if all := a.Entries(); len(all) != 1 || !all[0].Own {
 			t.Errorf("left: %+v", all)
