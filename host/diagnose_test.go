@@ -83,7 +83,7 @@ func TestDiagnostics(t *testing.T) {
 			"arp: packet with invalid ethernet address length 21 received on e0"},
 		{event.Malformed, "", event.Notice, sends("0001 0800 06 06 0001" + strings.Repeat("02", 24)), "arp: requested protocol length != 4"},
 		{event.Malformed, "", event.Notice, sends("0001 0800 06 10 0001" + strings.Repeat("02", 44)), "arp: requested protocol length != 4"},
-		{event.Malformed, "", event.Notice, sends("0001 86dd 06 04 0001 020000000002c0000209 000000000000c0000201"),
+		{event.Malformed, "", event.Debug, sends("0001 86dd 06 04 0001 020000000002c0000209 000000000000c0000201"),
 			"arp: protocol type 0x86dd is not IPv4 on e0"},
 		{event.Ignored, "", event.Debug, func(l *lan, n *node) {
 			l.stranger(macPeer).ask("192.0.2.1", "198.51.100.9")

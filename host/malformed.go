@@ -63,8 +63,9 @@ func (i *Interface) malformed(why Drop, payload []byte, p arp.Packet) (event.Sev
 	case why == DropProtocolLength:
 		return event.Notice, fmt.Sprintf("arp: requested protocol length != %d", protocolLen)
 	}
-	// FreeBSD drops it without a word.
-	return event.Notice, fmt.Sprintf("arp: protocol type %#04x is not IPv4 on %s", p.ProtocolType, i.name)
+	// FreeBSD drops it without a word (3.2), which is right for a protocol that is
+	// none of ours; who asks for debugging hears of it.
+	return event.Debug, fmt.Sprintf("arp: protocol type %#04x is not IPv4 on %s", p.ProtocolType, i.name)
 }
 
 // protocolLen is ar$pln of IPv4.
