@@ -138,6 +138,18 @@ func changeOfRecord(e record.Entry) host.Change {
 	return c
 }
 
+// administered returns what an administrator has set on an interface by hand, but for
+// the kernel's proxy neighbours, which go with it. mu is held.
+func (m *Manager) administered(name string) []host.Change {
+	var all []host.Change
+	for _, e := range m.host.Entries() {
+		if e.Interface == name && isAdministrative(e) && !m.isStanding(e) && !(e.Publish == host.PublishedOnly && m.isForeign(e)) {
+			all = append(all, changeOf(e))
+		}
+	}
+	return all
+}
+
 // isStanding reports whether an entry is the configuration's. mu is held.
 func (m *Manager) isStanding(e host.Entry) bool {
 	return slices.ContainsFunc(m.standing, func(s standing) bool { return s.is(e) })

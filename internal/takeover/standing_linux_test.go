@@ -2,7 +2,6 @@ package takeover
 
 import (
 	"net/netip"
-	"os/exec"
 	"slices"
 	"testing"
 
@@ -55,27 +54,21 @@ func TestStandReturns(t *testing.T) {
 	await("taken over again", want...)
 	r.awaitRoutes(unreachable)
 
-	run := func(args ...string) {
-		t.Helper()
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Fatalf("ip %v: %v: %s", args, err, out)
-		}
-	}
 	for _, own := range []netip.Addr{at(1), at(2), at(3)} {
-		run("addr", "add", own.String()+"/16", "dev", "e0")
+		ip(t, "addr add "+own.String()+"/16 dev e0")
 		others := slices.DeleteFunc(slices.Clone(want), func(ip netip.Addr) bool { return ip == own })
 		await(own.String()+" is an own address", others...)
-		run("addr", "del", own.String()+"/16", "dev", "e0")
+		ip(t, "addr del "+own.String()+"/16 dev e0")
 		await(own.String()+" is none any more", want...)
 	}
 
-	run("link", "del", "e0")
+	ip(t, "link del e0")
 	await("without e0")
-	run("link", "add", "e0", "type", "veth", "peer", "name", "e1")
+	ip(t, "link add e0 type veth peer name e1")
 	for _, name := range []string{"e1", "e0"} {
-		run("link", "set", name, "up")
+		ip(t, "link set "+name+" up")
 	}
-	run("addr", "add", "10.1.0.1/16", "dev", "e0")
+	ip(t, "addr add 10.1.0.1/16 dev e0")
 	await("with another e0", want...)
 	r.m.Administered()
 	r.m.mu.Lock()
