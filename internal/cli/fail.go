@@ -87,15 +87,14 @@ func (a *app) explain(err error, format string, args ...any) error {
 	return told{what + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+what+": "), err}
 }
 
-// withoutErrno drops the text of EINVAL and ENOENT from the end of what the
-// daemon says, where the reason stands already and "invalid argument" adds
-// nothing.
+// withoutErrno drops the text of an errno from the end of what the daemon says,
+// where the reason stands already and "invalid argument" adds nothing.
 func withoutErrno(err error) error {
 	var e *api.Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOENT} {
+	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOENT, syscall.ENXIO, syscall.EEXIST} {
 		if why := strings.TrimSuffix(e.Text, errno.Error()); errors.Is(e, errno) && why != "" {
 			return &api.Error{Text: strings.TrimRight(why, ": "), Errno: e.Errno, Status: e.Status}
 		}

@@ -176,7 +176,7 @@ func TestProxyRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("a rule that is deleted", "198.51.101.9", "")
-	if r := d.Tool("explain", "e7", peerIP, isatIP); r.Code != 1 || !strings.Contains(r.Stderr, "no such device or address") {
+	if r := d.Tool("explain", "e7", peerIP, isatIP); r.Code != 1 || !strings.Contains(r.Stderr, "isat does no ARP on e7") {
 		t.Errorf("isat explain of no interface: %+v", r)
 	}
 }
