@@ -15,7 +15,8 @@ func (c *Client) Sysctls(ctx context.Context, iface string) ([]SysctlNode, error
 }
 
 // Sysctl returns one node: the host's value, or the one that holds on the
-// interface named. syscall.ENOENT: there is no such node.
+// interface named. syscall.ENOENT: there is no such node; syscall.ENXIO: the daemon
+// does not know the interface.
 func (c *Client) Sysctl(ctx context.Context, name, iface string) (SysctlNode, error) {
 	var n SysctlNode
 	_, err := c.call(ctx, http.MethodGet, "/v1/sysctl/"+url.PathEscape(name), query("interface", iface), nil, &n)
@@ -28,6 +29,15 @@ func (c *Client) SetSysctl(ctx context.Context, name, iface string, value int64)
 	var n SysctlNode
 	_, err := c.call(ctx, http.MethodPut, "/v1/sysctl/"+url.PathEscape(name), query("interface", iface),
 		SetSysctl{Value: value}, &n)
+	return n, err
+}
+
+// ResetSysctl undoes SetSysctl and returns the node: it has the value of the
+// daemon's configuration again, else the default, or on the interface named that of
+// the whole host.
+func (c *Client) ResetSysctl(ctx context.Context, name, iface string) (SysctlNode, error) {
+	var n SysctlNode
+	_, err := c.call(ctx, http.MethodDelete, "/v1/sysctl/"+url.PathEscape(name), query("interface", iface), nil, &n)
 	return n, err
 }
 

@@ -36,6 +36,7 @@ func newFakeDaemon() *http.Server {
 		"GET /v1/sysctl":                     d.listSysctls,
 		"GET /v1/sysctl/{name}":              d.sysctl,
 		"PUT /v1/sysctl/{name}":              d.setSysctl,
+		"DELETE /v1/sysctl/{name}":           d.resetSysctl,
 		"GET /v1/routes":                     func(*http.Request) (any, error) { return api.Routes{Routes: fakeRoutes()}, nil },
 		"GET /v1/interfaces":                 d.interfaces,
 		"GET /v1/status":                     func(*http.Request) (any, error) { return fakeStatus(), nil },
@@ -276,7 +277,7 @@ func (d *fakeDaemon) listSysctls(r *http.Request) (any, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if ifname := r.URL.Query().Get("interface"); ifname == "eth7" {
-		return nil, fail(syscall.ENXIO, "no interface eth7")
+		return nil, fail(syscall.ENXIO, "no such interface: \"isat status\" lists those that isat knows: no such device or address")
 	}
 	return api.Sysctls{Nodes: slices.Clone(d.sysctls)}, nil
 }
@@ -317,6 +318,17 @@ func (d *fakeDaemon) setSysctl(r *http.Request) (any, error) {
 	}
 	n.Value = set.Value
 	return *n, nil
+}
+
+func (d *fakeDaemon) resetSysctl(r *http.Request) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i, err := d.find(r.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	d.sysctls[i].Value = fakeSysctls()[i].Value
+	return d.sysctls[i], nil
 }
 
 func fakeRoutes() []api.Route {

@@ -14,17 +14,18 @@ type sysctlCommand struct {
 	All       bool     `short:"a" help:"Show every node."`
 	NoNames   bool     `short:"n" help:"Show values without names."`
 	Interface string   `short:"i" help:"Show or set the interface's own values." placeholder:"IFNAME"`
-	Nodes     []string `arg:"" optional:"" name:"NAME[=VALUE]" help:"A node or a branch of nodes to show, or a node to set."`
+	Nodes     []string `arg:"" optional:"" name:"NAME[=VALUE]" help:"A node or a branch of nodes to show, or a node to set, to its default for VALUE default."`
 }
 
 func (sysctlCommand) Help() string {
-	return `The nodes have the names of FreeBSD's sysctl(8). A value out of range is refused and the old one stays.
+	return `The nodes have the names of FreeBSD's sysctl(8). A value out of range is refused and the old one stays. NAME=default undoes what was set: the node has the value of the configuration again, else the default or, on an interface, the value of the host.
 
 Examples:
 
     isat sysctl net.link.ether.inet
     isat sysctl net.link.ether.inet.max_age=600
     isat sysctl -i eth0 net.link.ether.inet.maxtries=3
+    isat sysctl -i eth0 net.link.ether.inet.maxtries=default
 `
 }
 
@@ -78,14 +79,20 @@ func (c sysctlCommand) show(ctx context.Context, a *app, client *api.Client, nam
 // set changes a node and prints both values, as FreeBSD's sysctl(8) does.
 func (c sysctlCommand) set(ctx context.Context, a *app, client *api.Client, name, value string) error {
 	v, err := strconv.ParseInt(value, 0, 64)
-	if err != nil {
-		return fmt.Errorf("setting %s: %q is not an integer", c.subject(name), value)
+	reset := value == "default"
+	if err != nil && !reset {
+		return fmt.Errorf("setting %s: %q is neither an integer nor \"default\"", c.subject(name), value)
 	}
 	old, err := client.Sysctl(ctx, name, c.Interface)
 	if err != nil {
 		return a.explain(err, "setting %s", c.subject(name))
 	}
-	new, err := client.SetSysctl(ctx, name, c.Interface, v)
+	var new api.SysctlNode
+	if reset {
+		new, err = client.ResetSysctl(ctx, name, c.Interface)
+	} else {
+		new, err = client.SetSysctl(ctx, name, c.Interface, v)
+	}
 	if err != nil {
 		return a.explain(err, "setting %s", c.subject(name))
 	}

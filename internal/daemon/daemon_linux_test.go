@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -78,6 +79,35 @@ func TestTunables(t *testing.T) {
 		if a, n, ni := d.value(t, maxAge, ""), d.value(t, maxTries, ""), d.value(t, maxTries, "e0"); a != s.age || n != s.tries || ni != s.interfaceTries {
 			t.Errorf("step %d: max_age %d, maxtries %d and %d of e0, want %d, %d and %d", i, a, n, ni, s.age, s.tries, s.interfaceTries)
 		}
+	}
+}
+
+// TestResetTunable undoes what was set by hand: the configuration's value holds
+// again, or the one beneath if it has none.
+func TestResetTunable(t *testing.T) {
+	d := newDaemon()
+	d.config = parse(t, "[sysctl]\n\""+maxAge+"\" = 100\n[[interface]]\nname = \"e0\"\ndad = false\n[interface.sysctl]\n\""+maxTries+"\" = 9\n")
+	if err := d.setTunables(config.Config{}, d.config); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, ifname string
+		want         int64
+	}{
+		{maxAge, "", 100}, {maxAge, "e0", 100}, {maxTries, "", 5}, {maxTries, "e0", 9}, {maxTries, "e1", 5},
+	} {
+		if err := d.mib.Set(tt.name, tt.ifname, 42); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.resetTunable(tt.name, tt.ifname); err != nil {
+			t.Error(err)
+		}
+		if got := d.value(t, tt.name, tt.ifname); got != tt.want {
+			t.Errorf("%s of %q is %d, want %d", tt.name, tt.ifname, got, tt.want)
+		}
+	}
+	if err := d.resetTunable("net.link.ether.inet.proxyall", "e0"); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("what no interface has of its own: %v, want EINVAL", err)
 	}
 }
 

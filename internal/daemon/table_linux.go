@@ -152,7 +152,7 @@ func (d *Daemon) DeleteEntry(_ context.Context, ip netip.Addr, ifname string, pu
 func (d *Daemon) DeleteEntries(_ context.Context, ifname string) ([]api.Entry, error) {
 	if ifname != "" {
 		if _, ok := d.host.Interface(ifname); !ok {
-			return nil, fmt.Errorf("deleting the entries of %s: not taken over: %w", ifname, syscall.ENXIO)
+			return nil, fmt.Errorf("deleting the entries of %s: %w", ifname, unknown(ifname))
 		}
 	}
 	now := time.Now()
@@ -182,6 +182,9 @@ func (d *Daemon) Resolve(ctx context.Context, ip netip.Addr, ifname string) (api
 	if gateway && errors.Is(err, syscall.EHOSTDOWN) {
 		err = fmt.Errorf("resolving %v: its gateway %v does not answer: %w", ip, next, syscall.EHOSTUNREACH)
 	}
+	if errors.Is(err, syscall.ENXIO) {
+		err = fmt.Errorf("resolving %v on %s: somebody deleted the entry meanwhile: %w", next, ifc.Name(), syscall.ENXIO)
+	}
 	if err != nil {
 		return api.Entry{}, err
 	}
@@ -197,7 +200,7 @@ func (d *Daemon) nextHop(ip netip.Addr, ifname string) (*host.Interface, netip.A
 	if ifname != "" {
 		ifc, ok := d.host.Interface(ifname)
 		if !ok {
-			return nil, ip, false, fmt.Errorf("resolving %v on %s: not taken over: %w", ip, ifname, syscall.ENXIO)
+			return nil, ip, false, fmt.Errorf("resolving %v on %s: %w", ip, ifname, unknown(ifname))
 		}
 		return ifc, ip, false, nil
 	}
@@ -222,7 +225,7 @@ func (d *Daemon) nextHop(ip netip.Addr, ifname string) (*host.Interface, netip.A
 func (d *Daemon) Announce(_ context.Context, ifname string, ips []netip.Addr) error {
 	ifc, ok := d.host.Interface(ifname)
 	if !ok {
-		return fmt.Errorf("announcing on %s: not taken over: %w", ifname, syscall.ENXIO)
+		return fmt.Errorf("announcing on %s: %w", ifname, unknown(ifname))
 	}
 	return ifc.Announce(ips...)
 }

@@ -59,7 +59,7 @@ type Proxy interface {
 }
 
 // MIB is the tree of tunables and counters: for the host, or for an interface
-// if iface is not "".
+// if iface is not "". ENXIO if the daemon does not know the interface.
 type MIB interface {
 	// Sysctls returns all nodes in order of name.
 	Sysctls(iface string) ([]api.SysctlNode, error)
@@ -67,6 +67,8 @@ type MIB interface {
 	Sysctl(name, iface string) (api.SysctlNode, error)
 	// SetSysctl sets a node. EINVAL out of range, EPERM if it is read-only.
 	SetSysctl(name, iface string, value int64) (api.SysctlNode, error)
+	// ResetSysctl undoes SetSysctl. EPERM if it is read-only.
+	ResetSysctl(name, iface string) (api.SysctlNode, error)
 }
 
 // Daemon is the process around the host.

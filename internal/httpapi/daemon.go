@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
+	"syscall"
 
 	"github.com/isat-project/isat/api"
 )
@@ -40,6 +42,22 @@ func (s *Server) putSysctl(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	node, err := s.backend.SetSysctl(r.PathValue("name"), q.Get("interface"), body.Value)
+	if err != nil {
+		return err
+	}
+	return s.writeJSON(w, http.StatusOK, node)
+}
+
+func (s *Server) deleteSysctl(w http.ResponseWriter, r *http.Request) error {
+	q, err := parameters(r, "interface")
+	if err != nil {
+		return err
+	}
+	if q.Has("interface") && q.Get("interface") == "" {
+		// A script's empty variable must not reset the value of the whole host.
+		return fmt.Errorf("interface: empty; leave it out for the whole host: %w", syscall.EINVAL)
+	}
+	node, err := s.backend.ResetSysctl(r.PathValue("name"), q.Get("interface"))
 	if err != nil {
 		return err
 	}

@@ -154,6 +154,10 @@ func (f *fake) SetSysctl(name, iface string, value int64) (api.SysctlNode, error
 	return api.SysctlNode{Name: name, Interface: iface, Value: value}, f.called("set sysctl %q %q %d", name, iface, value)
 }
 
+func (f *fake) ResetSysctl(name, iface string) (api.SysctlNode, error) {
+	return api.SysctlNode{Name: name, Interface: iface, Value: 1200}, f.called("reset sysctl %q %q", name, iface)
+}
+
 func (f *fake) Status(context.Context) (api.Status, error) { return f.status, f.called("status") }
 
 func (f *fake) Interfaces(context.Context) ([]api.Interface, error) {

@@ -94,6 +94,7 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/v1/announce", `{"interface":"eth0","ips":["192.0.2.1",null]}`, "ips: want"},
 		{"POST", "/v1/announce", `{"interface":"eth0","ips":["::1"]}`, "ips: want"},
 		{"PUT", "/v1/sysctl/a", `{}`, "value: missing"},
+		{"DELETE", "/v1/sysctl/a?interface=", "", "interface: empty; leave it out for the whole host"},
 		{"PUT", "/v1/sysctl/a", `{"value":"5"}`, `value: want a whole number, not "5"`},
 		{"PUT", "/v1/sysctl/a", `{"value":1.5}`, "value: want a whole number, not 1.5"},
 		{"PUT", "/v1/sysctl/a", `{"value":9223372036854775808}`, "value: want a whole number"},
@@ -136,7 +137,7 @@ func TestUnknownPaths(t *testing.T) {
 	for _, c := range []struct{ method, path, allow string }{
 		{"POST", "/v1/arp", "DELETE, GET, HEAD, PUT"},
 		{"GET", "/v1/resolve", "POST"},
-		{"PATCH", "/v1/sysctl/x", "GET, HEAD, PUT"},
+		{"PATCH", "/v1/sysctl/x", "DELETE, GET, HEAD, PUT"},
 		{"OPTIONS", "/v1/status", "GET, HEAD"},
 		{"GET", "/v1/arp/192.0.2.1", "DELETE"},
 	} {
@@ -183,6 +184,8 @@ func TestGoodInput(t *testing.T) {
 		{"GET", "/v1/sysctl?interface=eth0", "", 200, `sysctls "eth0"`, `{"nodes":[]}`},
 		{"GET", "/v1/sysctl/net.link.ether.inet.max_age", "", 200, `sysctl "net.link.ether.inet.max_age" ""`, ""},
 		{"PUT", "/v1/sysctl/a.b?interface=eth0", `{"value":-5}`, 200, `set sysctl "a.b" "eth0" -5`, ""},
+		{"DELETE", "/v1/sysctl/a.b?interface=eth0", "", 200, `reset sysctl "a.b" "eth0"`, ""},
+		{"DELETE", "/v1/sysctl/a.b", "", 200, `reset sysctl "a.b" ""`, ""},
 		{"GET", "/v1/routes", "", 200, "routes", `{"routes":[]}`},
 		{"GET", "/v1/interfaces", "", 200, "interfaces", `{"interfaces":[]}`},
 		{"POST", "/v1/interfaces/eth0.5/take", "", 200, `take "eth0.5"`, ""},

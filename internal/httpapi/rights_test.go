@@ -30,6 +30,7 @@ var samples = []struct {
 	{"GET", "/v1/sysctl", "", reading},
 	{"GET", "/v1/sysctl/net.link.ether.inet.max_age", "", reading},
 	{"PUT", "/v1/sysctl/net.link.ether.inet.max_age", `{"value":60}`, changing},
+	{"DELETE", "/v1/sysctl/net.link.ether.inet.max_age", "", changing},
 	{"HEAD", "/v1/events", "", following}, // GET would not end
 	{"GET", "/v1/routes", "", reading},
 	{"GET", "/v1/interfaces", "", reading},

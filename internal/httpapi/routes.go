@@ -34,6 +34,7 @@ func (s *Server) routes() []route {
 		{"GET /v1/sysctl", reading, s.getSysctls},
 		{"GET /v1/sysctl/{name}", reading, s.getSysctl},
 		{"PUT /v1/sysctl/{name}", changing, s.putSysctl},
+		{"DELETE /v1/sysctl/{name}", changing, s.deleteSysctl},
 		{"GET /v1/events", following, s.getEvents},
 		{"GET /v1/routes", reading, s.getRoutes},
 		{"GET /v1/interfaces", reading, s.getInterfaces},

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -124,5 +126,45 @@ func TestHostPatience(t *testing.T) {
 	}
 	if p := isat.params("e0"); p["mcast_solicit"] != "7" || p["mcast_resolicit"] != "7" {
 		t.Errorf("after a reload with %s = 7 for e0 the kernel has %v", tries, p)
+	}
+}
+
+// TestInterfaceTunables sets the values of interfaces: of those that isat knows
+// alone, and until they are reset.
+func TestInterfaceTunables(t *testing.T) {
+	t.Parallel()
+	isat, _ := NewPair(t)
+	isat.Must("ip", "link", "add", "free", "type", "veth", "peer", "name", "freed")
+	d := StartISAT(t, isat, standard)
+	d.WriteConfig(standard + strings.ReplaceAll(standard, "e0", "later"))
+	if r := d.Tool("reload"); r.Code != 0 {
+		t.Fatalf("%+v", r)
+	}
+	const tries = "net.link.ether.inet.maxtries"
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"-i", "e0", tries + "=7"}, 0, tries + ": 5 -> 7\n"},
+		{[]string{"-i", "e0", tries + "=default"}, 0, tries + ": 7 -> 5\n"},
+		{[]string{"-i", "later", tries + "=7"}, 0, tries + ": 5 -> 7\n"}, // the configuration waits for it
+		{[]string{"-i", "e7", tries + "=7"}, 1, "isat: setting " + tries + " of e7: no such interface: \"isat status\" lists those that isat knows\n"},
+		{[]string{"-i", "e7", tries + "=default"}, 1, "isat: setting " + tries + " of e7: no such interface: \"isat status\" lists those that isat knows\n"},
+		{[]string{"-i", "e7", tries}, 1, "isat: reading " + tries + " of e7: no such interface: \"isat status\" lists those that isat knows\n"},
+		{[]string{"-i", "free", tries + "=7"}, 1, "isat: setting " + tries + " of free: not taken over: \"isat take free\" does that\n"},
+	} {
+		if r := d.Tool(append([]string{"sysctl"}, c.args...)...); r.Code != c.code || r.Stdout+r.Stderr != c.want {
+			t.Errorf("isat sysctl %v: %+v, want %d, %q", c.args, r, c.code, c.want)
+		}
+	}
+	if p := isat.params("e0"); p["mcast_solicit"] != "5" {
+		t.Errorf("after the reset the kernel has %v", p)
+	}
+	if _, err := d.API.ResetSysctl(t.Context(), tries, "e7"); !errors.Is(err, syscall.ENXIO) {
+		t.Errorf("resetting it on no interface: %v, want ENXIO", err)
+	}
+	if r := d.Tool("resolve", "-i", "e7", peerIP); r.Code != 1 || !strings.Contains(r.Stderr, "on e7: no such interface: ") {
+		t.Errorf("isat resolve on no interface: %+v", r)
 	}
 }
