@@ -44,7 +44,7 @@ type Entry struct {
 	Flags       string     `json:"flags"`        // of the host route, in the letters of netstat(1): "UHLW"
 	Hold        int        `json:"hold"`         // packets held for it
 	Tries       int        `json:"tries"`        // requests since the last answer
-	Authority   bool       `json:"authority"`    // an address of this host: the wire never changes it
+	Authority   bool       `json:"authority"`    // an address of this host, or said to be by the administrator: the wire never changes it
 	IPMPProxy   bool       `json:"ipmp_proxy"`   // published for an IPMP group's data address
 	Action      Action     `json:"action"`       //
 	Origin      string     `json:"origin"`       // who made it, such as "learned", "own" or "administrator"

@@ -35,6 +35,7 @@ type entry struct {
 	place     int     // in ifc.dynamic, -1 if not there
 	publish   Publish // not PublishedOnly: see publication
 	action    Action
+	authority bool // the administrator's word that it is ours
 	auto      bool // published with the interface's own address, whichever that is
 	installed bool // the IP side was told of it
 	gone      bool // out of the table: whoever still holds it leaves it alone

@@ -230,6 +230,9 @@ func (i *Interface) Name() string {
 // Index returns the index.
 func (i *Interface) Index() int { return i.index }
 
+// Framing returns the medium, which never changes.
+func (i *Interface) Framing() link.Framing { return i.framing }
+
 // MAC returns the present link-layer address.
 func (i *Interface) MAC() lladdr.Addr {
 	i.host.mu.Lock()

@@ -27,6 +27,7 @@ type Entry struct {
 	Held      int       // packets that wait
 	Flags     route.Flags
 	Own       bool // an address of this host
+	Authority bool // Own, or said to be ours by the administrator
 	Origin    Origin
 	Publish   Publish // whether requests for it are answered
 	Action    Action  // what becomes of packets to it
@@ -72,7 +73,7 @@ func (h *Host) snapshot() []Entry {
 func (i *Interface) ownEntry(ip netip.Addr) Entry {
 	return Entry{
 		Interface: i.name, Index: i.index, Type: i.framing.HardwareType().String(),
-		IP: ip, MAC: i.mac, State: cache.Permanent, Own: true,
+		IP: ip, MAC: i.mac, State: cache.Permanent, Own: true, Authority: true,
 		Flags: ownFlags, Origin: Administrator,
 	}
 }
@@ -103,6 +104,6 @@ func (e *entry) snapshot() Entry {
 	return Entry{
 		Interface: e.ifc.name, Index: e.ifc.index, Type: e.ifc.framing.HardwareType().String(),
 		IP: e.ip, MAC: e.Addr(), Auto: e.auto, Route: e.sourceRoute(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(), Flags: clone.Flags,
-		Origin: e.origin, Publish: e.publish, Action: e.action, Told: e.installed,
+		Origin: e.origin, Publish: e.publish, Action: e.action, Authority: e.authority, Told: e.installed,
 	}
 }

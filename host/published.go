@@ -48,6 +48,7 @@ type publication struct {
 	mac       lladdr.Addr // the zero Addr is the interface's own
 	action    Action      // listed; no packet ever comes here
 	origin    Origin
+	authority bool
 	temporary bool
 	since     time.Time // when a temporary one was set
 	// known says that the IP side published it before the host knew: it is not
@@ -91,7 +92,7 @@ func (p *publication) snapshot() Entry {
 	return Entry{
 		Interface: p.ifc.name, Index: p.ifc.index, Type: p.ifc.framing.HardwareType().String(),
 		IP: p.ip, MAC: p.addr(), Auto: !p.mac.IsValid(), State: state, Expires: p.expires(), Flags: p.flags(),
-		Origin: p.origin, Publish: PublishedOnly, Action: p.action,
+		Origin: p.origin, Publish: PublishedOnly, Action: p.action, Authority: p.authority,
 	}
 }
 
@@ -106,7 +107,7 @@ func (h *Host) publish(now time.Time, ifc *Interface, c Change) (created bool) {
 	}
 	old := p.addr()
 	p.mac, p.action, p.origin, p.known = c.MAC, c.Action, c.Origin, c.Known
-	p.temporary, p.since = c.Temporary, now.Add(-c.Age)
+	p.temporary, p.since, p.authority = c.Temporary, now.Add(-c.Age), c.Authority
 	h.timers.Set(&p.timer, p.expires())
 	if created {
 		h.reportPublication(p, event.Added, event.RouteAdd)

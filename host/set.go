@@ -43,6 +43,10 @@ type Change struct {
 	// becomes of packets to it. Both are for an Administrator.
 	Publish Publish
 	Action  Action
+	// Authority says that the address is ours though no interface has it
+	// (ATF_AUTHORITY of Solaris' arp(7P)). The entry is permanent, and so never
+	// changed by what is on the wire; a claim of the address is reported.
+	Authority bool
 	// Temporary entries live for max_age and follow their owner, like learned
 	// ones; others are permanent.
 	Temporary bool
@@ -95,6 +99,7 @@ func (h *Host) set(c Change) (bool, error) {
 		return false, err
 	}
 	now := time.Now()
+	c.Temporary = c.Temporary && !c.Authority
 	if c.Publish == PublishedOnly {
 		return h.publish(now, ifc, c), nil
 	}
@@ -118,7 +123,7 @@ func (h *Host) setEntry(now time.Time, ifc *Interface, c Change) (created bool, 
 		h.decisions.Invalidate() // see leavesBy
 	}
 	flags, old, wasPublished := e.flags(), e.Addr(), !created && e.publish == Published
-	e.origin, e.publish, e.action, e.auto = c.Origin, c.Publish, c.Action, auto
+	e.origin, e.publish, e.action, e.auto, e.authority = c.Origin, c.Publish, c.Action, auto, c.Authority
 	e.installed = !c.Known
 	kind := cache.Pin
 	if c.Temporary || c.Origin != Administrator {
@@ -147,7 +152,7 @@ func (c *Change) check() error {
 		return fmt.Errorf("not the address of a neighbour: %w", syscall.EINVAL)
 	case c.Publish > PublishedOnly || c.Action > Blackhole:
 		return fmt.Errorf("%v, %v: no such kind of entry: %w", c.Publish, c.Action, syscall.EINVAL)
-	case c.Origin != Administrator && (c.Publish != Unpublished || c.Action != Forward):
+	case c.Origin != Administrator && (c.Publish != Unpublished || c.Action != Forward || c.Authority):
 		return fmt.Errorf("a %v entry is not published and takes packets: %w", c.Origin, syscall.EINVAL)
 	}
 	return nil
@@ -189,6 +194,19 @@ func (h *Host) interfaceFor(c Change) (*Interface, error) {
 		return nil, fmt.Errorf("in no network of this host; name the interface: %w", syscall.ENETUNREACH)
 	}
 	return h.byIndex(n.Interface), nil
+}
+
+// Connected returns the interface that an address is on the link of: that of the
+// network of own addresses with the longest prefix around it, whatever routes to
+// single hosts lead elsewhere.
+func (h *Host) Connected(ip netip.Addr) (*Interface, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n, ok := h.connected(ip.Unmap())
+	if !ok {
+		return nil, false
+	}
+	return h.byIndex(n.Interface), true
 }
 
 // connected returns the network on a link with the longest prefix around an

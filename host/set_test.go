@@ -55,6 +55,7 @@ func TestSetRefused(t *testing.T) {
 			{"published with a short address", published("192.0.2.9", "1f", host.PublishedOnly), syscall.EINVAL},
 			{"published with a zero address", published("192.0.2.9", "00:00:00:00:00:00", host.PublishedOnly), syscall.EINVAL},
 			{"published by nobody", host.Change{IP: ip("192.0.2.9"), MAC: lladdr.MustParse(macPeer), Publish: host.Published}, syscall.EINVAL},
+			{"ours by nobody", host.Change{IP: ip("192.0.2.9"), MAC: lladdr.MustParse(macPeer), Authority: true}, syscall.EINVAL},
 			{"rejected by nobody", host.Change{IP: ip("192.0.2.9"), MAC: lladdr.MustParse(macPeer), Action: host.Reject}, syscall.EINVAL},
 			{"no such publication", published("192.0.2.9", macPeer, host.PublishedOnly+1), syscall.EINVAL},
 			{"no such action", ordered("192.0.2.9", host.Blackhole+1), syscall.EINVAL},
@@ -73,6 +74,8 @@ func TestSetRefused(t *testing.T) {
 func TestSet(t *testing.T) {
 	temp := admin("192.0.2.9", macThird)
 	temp.Temporary = true
+	ours := temp // permanent all the same
+	ours.Authority = true
 	learned := host.Change{IP: ip("192.0.2.9"), MAC: lladdr.MustParse(macThird), Age: 200 * time.Second}
 	for _, tt := range []struct {
 		name    string
@@ -88,6 +91,8 @@ func TestSet(t *testing.T) {
 		{"adopted", []host.Change{learned}, cache.Reachable, "UHLW", 1000 * time.Second, macPeer, event.Moved},
 		{"permanent over adopted", []host.Change{learned, admin("192.0.2.9", macThird)}, cache.Permanent, "UHLS", 0, macThird, event.PermanentModify},
 		{"temporary over permanent", []host.Change{admin("192.0.2.9", macPeer), temp}, cache.Reachable, "UHLS", 1200 * time.Second, macPeer, event.Moved},
+		{"ours", []host.Change{ours}, cache.Permanent, "UHLS", 0, macThird, event.PermanentModify},
+		{"ours no more", []host.Change{ours, temp}, cache.Reachable, "UHLS", 1200 * time.Second, macPeer, event.Moved},
 		{"another permanent one", []host.Change{admin("192.0.2.9", macPeer), admin("192.0.2.9", macThird)}, cache.Permanent, "UHLS", 0, macThird, event.PermanentModify},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,6 +106,9 @@ func TestSet(t *testing.T) {
 				e := a.entry(t, "192.0.2.9")
 				if e.MAC.String() != macThird || e.State != tt.state || e.Flags.String() != tt.flags {
 					t.Errorf("entry %v %v %v, want %s %v %s", e.MAC, e.State, e.Flags, macThird, tt.state, tt.flags)
+				}
+				if last := tt.changes[len(tt.changes)-1]; e.Authority != last.Authority {
+					t.Errorf("authority %v, want %v", e.Authority, last.Authority)
 				}
 				if tt.expires == 0 != e.Expires.IsZero() || tt.expires != 0 && time.Until(e.Expires) != tt.expires {
 					t.Errorf("expires %v, want after %v", e.Expires, tt.expires)

@@ -23,6 +23,7 @@ import (
 	"github.com/isat-project/isat/internal/config"
 	"github.com/isat-project/isat/internal/datapath"
 	"github.com/isat-project/isat/internal/httpapi"
+	"github.com/isat-project/isat/internal/ioctlsrv"
 	"github.com/isat-project/isat/internal/takeover"
 	"github.com/isat-project/isat/mib"
 )
@@ -49,6 +50,7 @@ type Daemon struct {
 	hosts    *datapath.Manager // those of their own
 	proxies  proxyRules
 	api      *httpapi.Server
+	ioctls   *ioctlsrv.Server
 	started  time.Time
 
 	mu     sync.Mutex
@@ -99,6 +101,7 @@ func open(o Options) (*Daemon, error) {
 		return nil, errors.Join(err, d.takeover.Close())
 	}
 	d.api = httpapi.New(httpapi.Config{Backend: d, Events: d.events, Rights: rights, Log: o.Log})
+	d.ioctls = ioctlsrv.New(ioctlsrv.Config{Backend: ioctls{d}, Rights: rights, Log: o.Log})
 	return d, nil
 }
 
@@ -138,11 +141,14 @@ func (d *Daemon) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	forIoctls, err := ioctlsrv.Listen(d.ioctlSocket())
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
 	var tcp net.Listener
 	if address := d.options.Config.Daemon.HTTP; address != "" {
 		if tcp, err = net.Listen("tcp", address); err != nil {
-			socket.Close()
-			return fmt.Errorf("listening for http = %q: %w", address, err)
+			return errors.Join(fmt.Errorf("listening for http = %q: %w", address, err), socket.Close(), forIoctls.Close())
 		}
 	}
 
@@ -161,6 +167,7 @@ func (d *Daemon) run(ctx context.Context) error {
 	var rest errgroup.Group
 	rest.Go(func() error { d.logEvents(outer); return nil })
 	rest.Go(func() error { return d.api.Serve(outer, socket) })
+	rest.Go(func() error { return d.ioctls.Serve(outer, forIoctls) })
 	if tcp != nil {
 		name, _, _ := net.SplitHostPort(d.options.Config.Daemon.HTTP)
 		rest.Go(func() error { return d.api.ServeTCP(outer, tcp, name) })

@@ -171,7 +171,9 @@ func TestEntry(t *testing.T) {
 		}), and(func(e *api.Entry) {
 			e.State, e.Tries, e.Hold, e.Origin, e.Incomplete, e.MAC = "incomplete", 3, 1, "demanded", true, ""
 		})},
-		{"own", with(func(e *host.Entry) { e.State, e.Own, e.Origin = cache.Permanent, true, host.Administrator }),
+		{"own", with(func(e *host.Entry) {
+			e.State, e.Own, e.Authority, e.Origin = cache.Permanent, true, true, host.Administrator
+		}),
 			and(func(e *api.Entry) { e.State, e.Permanent, e.Authority, e.Origin = "permanent", true, true, "own" })},
 	}
 	for _, tt := range tests {

@@ -48,7 +48,7 @@ func entry(e host.Entry, now time.Time) api.Entry {
 		IP: e.IP, MAC: api.MAC(e.MAC.String()), Interface: e.Interface, Type: e.Type, State: api.State(e.State.String()),
 		RT:        strings.TrimPrefix(e.Route.String(), "rt="),
 		Permanent: e.Expires.IsZero(), Incomplete: !e.State.Usable(), Flags: e.Flags.String(),
-		Hold: e.Held, Tries: e.Tries, Authority: e.Own, Origin: e.Origin.String(),
+		Hold: e.Held, Tries: e.Tries, Authority: e.Authority, Origin: e.Origin.String(),
 		Published: e.Publish != host.Unpublished, PublishOnly: e.Publish == host.PublishedOnly, Action: api.Action(e.Action.String()),
 	}
 	if e.Own {
@@ -68,18 +68,10 @@ func (d *Daemon) SetEntry(_ context.Context, e api.SetEntry) (api.Entry, bool, e
 	if err != nil {
 		return api.Entry{}, false, fmt.Errorf("setting the entry of %v: %w: %w", e.IP, err, syscall.EINVAL)
 	}
-	undo := func() {}
-	if c.Publish != host.PublishedOnly { // which carries no traffic
-		if undo, err = d.takeover.Reject(c.Interface, c.IP, c.Action); err != nil {
-			return api.Entry{}, false, fmt.Errorf("setting the entry of %v: %w", e.IP, err)
-		}
-	}
-	created, err := d.host.Set(c)
+	created, err := d.set(c)
 	if err != nil {
-		undo()
 		return api.Entry{}, false, err
 	}
-	d.takeover.Administered()
 	if now, ok := madeBy(c, d.entries(e.Interface, e.IP)); ok {
 		return now, created, nil
 	}
@@ -130,14 +122,9 @@ func change(e api.SetEntry) (host.Change, error) {
 // DeleteEntry implements the API.
 func (d *Daemon) DeleteEntry(_ context.Context, ip netip.Addr, ifname string, pubOnly bool) ([]api.Entry, error) {
 	before := d.entries(ifname, ip)
-	remove := d.host.Delete
-	if pubOnly {
-		remove = d.host.DeletePublished
-	}
-	if err := remove(ifname, ip); err != nil {
+	if err := d.remove(ifname, ip, pubOnly); err != nil {
 		return nil, err
 	}
-	d.takeover.Administered()
 	// An address may have an ordinary and a published-only entry, of which the
 	// ordinary one goes first.
 	after := d.entries(ifname, ip)
@@ -167,7 +154,7 @@ func (d *Daemon) DeleteEntries(_ context.Context, ifname string) ([]api.Entry, e
 // Resolve implements the API.
 func (d *Daemon) Resolve(ctx context.Context, ip netip.Addr, ifname string) (api.Entry, error) {
 	for _, e := range d.entries(ifname, ip) {
-		if e.Authority {
+		if e.Origin == "own" {
 			return e, nil // an own address, to which the kernel has a route by lo
 		}
 		if e.Action != api.ActionNone && ifname == "" {

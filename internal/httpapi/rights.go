@@ -68,6 +68,13 @@ func (r Rights) check(c caller, need right) error {
 	return fmt.Errorf("%s, not for %s: %w", what, c, syscall.EPERM)
 }
 
+// MayRead returns nil if c, at a Unix socket, may read what ip neigh shows anyone,
+// else an error that wraps EPERM and says who may.
+func (r Rights) MayRead(c Credentials) error { return r.check(caller{Credentials: c}, reading) }
+
+// MayChange is MayRead of changing.
+func (r Rights) MayChange(c Credentials) error { return r.check(caller{Credentials: c}, changing) }
+
 // trusts reports whether c may do everything.
 func (r Rights) trusts(c caller) bool { return c.Known && (c.UID == 0 || c.UID == r.Owner) }
 

@@ -20,7 +20,8 @@ type Entry struct {
 	MAC         lladdr.Addr `json:"mac"` // none: that of the interface, of a published entry
 	Published   bool        `json:"published,omitzero"`
 	PublishOnly bool        `json:"publish_only,omitzero"`
-	Action      string      `json:"action,omitzero"`  // "", "reject" or "blackhole"
+	Action      string      `json:"action,omitzero"` // "", "reject" or "blackhole"
+	Authority   bool        `json:"authority,omitzero"`
 	Expires     time.Time   `json:"expires,omitzero"` // of arp -s ... temp
 }
 

@@ -311,6 +311,8 @@ func TestKept(t *testing.T) {
 		{IP: at(4), MAC: rejectedMAC},                               // beside the published-only one
 		{IP: at(22), MAC: rejectedMAC, Publish: host.Published},     // the kernel has it unpublished
 		{IP: at(23), MAC: rejectedMAC, Publish: host.PublishedOnly}, // the kernel has a proxy neighbour
+		{IP: at(10), MAC: rejectedMAC, Authority: true},
+		{IP: at(11), MAC: rejectedMAC, Publish: host.PublishedOnly, Authority: true},
 	}
 	set = append(set, host.Change{IP: at(24), MAC: auto, Publish: host.PublishedOnly, Temporary: true}) // that, too
 	ip(t, "route add 10.1.65.24 dev r0")

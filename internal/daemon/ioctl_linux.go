@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/ioctlsrv"
+)
+
+// ioctlSocket returns the path of ioctl.sock, which lies beside the HTTP socket.
+func (d *Daemon) ioctlSocket() string {
+	return filepath.Join(filepath.Dir(d.options.Socket), "ioctl.sock")
+}
+
+// ioctls is what the ARP ioctls see of the daemon.
+type ioctls struct{ *Daemon }
+
+// Interface implements [ioctlsrv.Backend].
+func (i ioctls) Interface(name string) (ioctlsrv.Interface, bool) {
+	ifc, ok := i.host.Interface(name)
+	if !ok {
+		return ioctlsrv.Interface{}, false
+	}
+	f := ifc.Framing()
+	return ioctlsrv.Interface{
+		Name: name, Index: ifc.Index(), Hardware: f.HardwareType(), AddrLen: f.AddrLen(), ARP: ifc.Mode() != host.Off,
+	}, true
+}
+
+// Connected implements [ioctlsrv.Backend].
+func (i ioctls) Connected(ip netip.Addr) (string, bool) {
+	ifc, ok := i.host.Connected(ip)
+	if !ok {
+		return "", false
+	}
+	return ifc.Name(), true
+}
+
+// Entry implements [ioctlsrv.Backend].
+func (i ioctls) Entry(ip netip.Addr) []host.Entry { return i.host.Entry(ip) }
+
+// Set implements [ioctlsrv.Backend].
+func (i ioctls) Set(c host.Change) error {
+	_, err := i.set(c)
+	return err
+}
+
+// Delete implements [ioctlsrv.Backend].
+func (i ioctls) Delete(ifname string, ip netip.Addr, publishedOnly bool) error {
+	return i.remove(ifname, ip, publishedOnly)
+}
+
+// Unlisted implements [ioctlsrv.Backend]: the kernel lists the neighbours of
+// taken-over interfaces by itself, and knows none of hosts of their own.
+func (i ioctls) Unlisted() []host.Entry {
+	ours := i.presentHosts()
+	var all []host.Entry
+	for _, e := range i.host.Entries() {
+		if _, ok := ours[e.Interface]; !e.Own && (ok || e.Publish == host.PublishedOnly) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// set makes or changes an entry as the administrator's, with what belongs to it in
+// the kernel.
+func (d *Daemon) set(c host.Change) (created bool, err error) {
+	undo := func() {}
+	if c.Publish != host.PublishedOnly { // which carries no traffic
+		if undo, err = d.takeover.Reject(c.Interface, c.IP, c.Action); err != nil {
+			return false, fmt.Errorf("setting the entry of %v: %w", c.IP, err)
+		}
+	}
+	if created, err = d.host.Set(c); err != nil {
+		undo()
+		return false, err
+	}
+	d.takeover.Administered()
+	return created, nil
+}
+
+// remove deletes an entry, as the administrator.
+func (d *Daemon) remove(ifname string, ip netip.Addr, publishedOnly bool) error {
+	remove := d.host.Delete
+	if publishedOnly {
+		remove = d.host.DeletePublished
+	}
+	if err := remove(ifname, ip); err != nil {
+		return err
+	}
+	d.takeover.Administered()
+	return nil
+}
