@@ -17,6 +17,7 @@ func (m *Manager) linkChanged(c rtnl.LinkChange) {
 	switch {
 	case c.Deleted && t == nil:
 		delete(m.left, l.Index)
+		delete(m.failed, l.Name)
 	case t == nil:
 		m.appeared(l)
 	case c.Deleted:
@@ -55,6 +56,9 @@ func (m *Manager) linkFollowed(t *taken, l rtnl.Link) {
 	}
 	if err := m.eligible(t.spec, l); err != nil {
 		m.log.Warn("isat can no longer do ARP on the interface and hands it back", "interface", l.Name, "reason", err)
+		if _, ok := m.wants(l); ok {
+			m.failed[l.Name] = err
+		}
 		if err := m.handBack(t); err != nil {
 			m.log.Error("handing the interface back", "interface", l.Name, "error", err)
 		}
