@@ -215,6 +215,9 @@ func (m *Manager) readdress(index int) error {
 		return err
 	}
 	m.displace(t, own)
+	for _, a := range own {
+		t.setProxy(a.Prefix.Addr(), false) // adopted anew when the address goes
+	}
 	return t.ifc.SetAddresses(own)
 }
 

@@ -70,7 +70,9 @@ func (m *Manager) adoptProxies(t *taken, p policy) error {
 		}
 		t.setProxy(ip, true)
 		_, err := m.host.Set(host.Change{Interface: name, IP: ip, Publish: host.PublishedOnly, Origin: host.Administrator, Known: true})
-		if err != nil {
+		if errors.Is(err, syscall.EPERM) {
+			t.setProxy(ip, false) // the host has not heard yet that it is its own no longer
+		} else if err != nil {
 			m.log.Warn("the kernel has a proxy neighbour that isat does not adopt", "interface", name, "ip", ip, "error", err)
 		}
 	}
