@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -363,4 +364,57 @@ func TestExplainAsksTheRouter(t *testing.T) {
 			t.Errorf("explaining used the limit up: %d", got)
 		}
 	})
+}
+
+// TestRouterRefuses has what the Router says of the way back of a request, and what
+// only concerns its own link: counter, event and Explain tell the same
+// (facts/freebsd-arp.md 3.3 step 13).
+func TestRouterRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		routes  proxy.Routes
+		reason  proxy.Reason
+		drop    host.Drop
+		message string // of the event; FreeBSD has words only for a way back elsewhere
+	}{
+		{proxy.Routes{To: "e1", Back: ""}, proxy.AllNoReturn, host.DropProxyRefused, ""},
+		{proxy.Routes{To: "e1", Back: "e1"}, proxy.AllWrongLink, host.DropProxyRefused, "arp_proxy: ignoring request from 192.0.2.9 via e0, expecting e1"},
+		{proxy.Routes{To: "e1", Back: "e2"}, proxy.AllWrongLink, host.DropProxyRefused, "arp_proxy: ignoring request from 192.0.2.9 via e0, expecting e2"},
+		{proxy.Routes{To: "e0", Back: ""}, proxy.AllSameLink, host.DropNotForUs, ""},
+		{proxy.Routes{To: "", Back: "e0"}, proxy.AllNoRoute, host.DropNotForUs, ""},
+		{proxy.Routes{To: "", Back: ""}, proxy.AllNoRoute, host.DropNotForUs, ""},
+	} {
+		t.Run(fmt.Sprintf("%q, back %q", tt.routes.To, tt.routes.Back), func(t *testing.T) {
+			onLAN(t, func(l *lan) {
+				n, _ := l.routedHost(func(context.Context, proxy.Question) (proxy.Routes, error) { return tt.routes, nil })
+				s := l.stranger(macPeer)
+				e, err := n.Explain(l.t.Context(), proxy.Request{Interface: "e0", SenderMAC: s.mac, SenderIP: ip("192.0.2.9"), TargetIP: ip("8.8.8.8")})
+				if err != nil || e.Dropped || e.Decision.Reason != tt.reason || e.Decision.Routes != tt.routes {
+					t.Errorf("explained: %+v, error %v, want the reason %v", e, err, tt.reason)
+				}
+				// The first request waits for the Router, the second finds what it has said.
+				for i := range uint64(2) {
+					s.ask("8.8.8.8", "192.0.2.9")
+					if got := l.replies(n); got != 0 {
+						t.Errorf("%d answers, want none", got)
+					}
+					want := map[host.Drop]uint64{host.DropProxyRefused: 0, host.DropNotForUs: 0}
+					want[tt.drop] = i + 1
+					for drop, want := range want {
+						if got := n.Stats().Drops[drop]; got != want {
+							t.Errorf("request %d: %d dropped as %v, want %d", i+1, got, drop, want)
+						}
+					}
+				}
+				seen := n.seen(event.ProxyRefused)
+				if refused := tt.drop == host.DropProxyRefused; refused != (len(seen) > 0) {
+					t.Fatalf("events %+v", seen)
+				}
+				for _, e := range seen {
+					if e.Interface != "e0" || e.IP != ip("8.8.8.8") || e.Message != tt.message {
+						t.Errorf("event %+v, want the message %q", e, tt.message)
+					}
+				}
+			})
+		})
+	}
 }
