@@ -83,19 +83,24 @@ func (h *Host) Set(c Change) (created bool, err error) {
 	return created, nil
 }
 
+// Check returns the error that [Host.Set] would return, ENOBUFS aside, and changes
+// nothing. An own address is EPERM whatever the interface, one that is not attached
+// yet included.
+func (h *Host) Check(c Change) error {
+	h.mu.Lock()
+	defer h.unlock()
+	if err := h.checkOwn(c.IP.Unmap()); err != nil {
+		return fmt.Errorf("setting the entry of %v: %w", c.IP, err)
+	}
+	if _, err := h.admit(&c); err != nil {
+		return fmt.Errorf("setting the entry of %v: %w", c.IP, err)
+	}
+	return nil
+}
+
 func (h *Host) set(c Change) (bool, error) {
-	c.IP = c.IP.Unmap()
-	if err := c.check(); err != nil {
-		return false, err
-	}
-	if n, ok := h.routes.Lookup(c.IP); ok && n.Prefix.IsSingleIP() && n.Clones() == nil && c.Publish == Published {
-		c.Publish = PublishedOnly // facts/freebsd-arp.md 6.3
-	}
-	ifc, err := h.interfaceFor(c)
+	ifc, err := h.admit(&c)
 	if err != nil {
-		return false, err
-	}
-	if err := h.checkNeighbour(ifc, c); err != nil {
 		return false, err
 	}
 	now := time.Now()
@@ -104,6 +109,23 @@ func (h *Host) set(c Change) (bool, error) {
 		return h.publish(now, ifc, c), nil
 	}
 	return h.setEntry(now, ifc, c)
+}
+
+// admit returns the interface of a change that can be made, and makes the change
+// what is to be set.
+func (h *Host) admit(c *Change) (*Interface, error) {
+	c.IP = c.IP.Unmap()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if n, ok := h.routes.Lookup(c.IP); ok && n.Prefix.IsSingleIP() && n.Clones() == nil && c.Publish == Published {
+		c.Publish = PublishedOnly // facts/freebsd-arp.md 6.3
+	}
+	ifc, err := h.interfaceFor(*c)
+	if err != nil {
+		return nil, err
+	}
+	return ifc, h.checkNeighbour(ifc, *c)
 }
 
 // setEntry is set for an ordinary entry.
@@ -161,15 +183,24 @@ func (c *Change) check() error {
 // checkNeighbour returns why c cannot be an entry of an interface.
 func (h *Host) checkNeighbour(ifc *Interface, c Change) error {
 	auto := !c.MAC.IsValid() && c.Publish != Unpublished
+	if err := h.checkOwn(c.IP); err != nil {
+		return err
+	}
 	switch {
-	case h.ownsAnywhere(c.IP):
-		return fmt.Errorf("it is an address of this host: %w", syscall.EPERM)
 	case ifc.isBroadcast(c.IP):
 		return fmt.Errorf("it is the broadcast address of %s: %w", ifc.name, syscall.EINVAL)
 	case auto:
 		return nil
 	}
 	return ifc.checkMAC(c.MAC)
+}
+
+// checkOwn returns why an address cannot be a neighbour's: it is the host's own.
+func (h *Host) checkOwn(ip netip.Addr) error {
+	if h.ownsAnywhere(ip) {
+		return fmt.Errorf("it is an address of this host: %w", syscall.EPERM)
+	}
+	return nil
 }
 
 // interfaceFor returns the interface of a change: the one named, or the one

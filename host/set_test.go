@@ -60,9 +60,18 @@ func TestSetRefused(t *testing.T) {
 			{"no such publication", published("192.0.2.9", macPeer, host.PublishedOnly+1), syscall.EINVAL},
 			{"no such action", ordered("192.0.2.9", host.Blackhole+1), syscall.EINVAL},
 		} {
-			if created, err := a.Set(tt.c); created || !errors.Is(err, tt.want) {
-				t.Errorf("%s: %v, %v, want %v", tt.name, created, err, tt.want)
+			checked := a.Check(tt.c)
+			if created, err := a.Set(tt.c); created || !errors.Is(err, tt.want) || checked == nil || checked.Error() != err.Error() {
+				t.Errorf("%s: %v, %v, Check %v, want %v", tt.name, created, err, checked, tt.want)
 			}
+		}
+		elsewhere := admin("192.0.2.1", macPeer)
+		elsewhere.Interface = "e7"
+		if err := a.Check(elsewhere); !errors.Is(err, syscall.EPERM) {
+			t.Errorf("own address on an interface that is not here: Check %v", err)
+		}
+		if err := a.Check(admin("192.0.2.9", macPeer)); err != nil {
+			t.Errorf("what can be set: Check %v", err)
 		}
 		if n := len(a.Entries()); n != 1 {
 			t.Errorf("%d entries, want the own one", n)

@@ -36,7 +36,7 @@ func (d *Daemon) serveReloads(ctx context.Context, hup <-chan os.Signal) {
 
 // Reload reads the configuration again and makes it the one in force. What did
 // not change is not disturbed. A bad file, or an interface in it that cannot be
-// taken over, is an error and nothing has changed.
+// taken over, or an entry that cannot be set, is an error and nothing has changed.
 func (d *Daemon) Reload(context.Context) (api.ReloadResult, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -46,7 +46,7 @@ func (d *Daemon) Reload(context.Context) (api.ReloadResult, error) {
 	}
 	changes := config.Diff(d.config, next)
 	if err := d.replace(d.config, next); err != nil {
-		return api.ReloadResult{}, fmt.Errorf("reloading: %w", err)
+		return api.ReloadResult{}, fmt.Errorf("reloading, a part is changed: %w", err)
 	}
 	d.config = next
 	if changes == nil {
@@ -82,6 +82,9 @@ func (d *Daemon) next() (config.Config, error) {
 		}
 	}
 	if err := d.checkHosts(next); err != nil {
+		return config.Config{}, err
+	}
+	if err := d.takeover.CheckStand(entries(next)); err != nil {
 		return config.Config{}, err
 	}
 	return next, nil

@@ -115,6 +115,7 @@ func TestHostReload(t *testing.T) {
 		{standard + "[interface.sysctl]\n\"net.link.ether.inet.max_age\" = -7\n", "max_age"},
 		{standard + standard, "e0"},
 		{e1 + strings.ReplaceAll(standard, "e0", "p0"), "br7"},
+		{e1 + standard + "[[arp]]\nhost = \"198.51.100.1\"\nether = \"" + peerMAC + "\"\ninterface = \"e1\"\n", "it is an address of this host"},
 	}
 	for i, b := range bad {
 		r := reload(b.config)
