@@ -222,7 +222,7 @@ func (h *Host) interfaceFor(c Change) (*Interface, error) {
 		n, ok = h.connected(c.IP)
 	}
 	if !ok || n.Clones() == nil {
-		return nil, fmt.Errorf("in no network of this host; name the interface: %w", syscall.ENETUNREACH)
+		return nil, fmt.Errorf("in no network of this host: add an address in its network, or name the interface as \"arp -i IFNAME -s\" does: %w", syscall.ENETUNREACH)
 	}
 	return h.byIndex(n.Interface), nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net"
 	"net/netip"
@@ -104,7 +105,7 @@ func (f *arpFile) read(ctx context.Context, r io.Reader, lines chan<- *fileLine)
 		l := &fileLine{number: number, done: make(chan struct{})}
 		switch {
 		case err != nil:
-			l.err, l.fatal = err, true
+			l.err, l.fatal = withoutPath(err), true
 		case number == math.MaxUint32:
 			l.err, l.fatal = errors.New("too many lines"), true
 		case tooLong:
@@ -128,6 +129,15 @@ func (f *arpFile) read(ctx context.Context, r io.Reader, lines chan<- *fileLine)
 			return
 		}
 	}
+}
+
+// withoutPath returns why a file cannot be read: its name is told with the line.
+func withoutPath(err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // readLine returns a line without its end. Of one that is too long only the

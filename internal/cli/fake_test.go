@@ -121,7 +121,7 @@ func (d *fakeDaemon) put(r *http.Request) (any, error) {
 		return nil, fail(syscall.EINVAL, "setting the entry of %v: not the address of a neighbour: invalid argument", set.IP)
 	}
 	if n < 0 {
-		return nil, fail(syscall.ENETUNREACH, "setting the entry of %v: in no network of this host; name the interface: network is unreachable", set.IP)
+		return nil, fail(syscall.ENETUNREACH, "setting the entry of %v: in no network of this host: add an address in its network, or name the interface as \"arp -i IFNAME -s\" does: network is unreachable", set.IP)
 	}
 	on := fakeNetworks[n]
 	switch {

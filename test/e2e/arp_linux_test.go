@@ -22,7 +22,7 @@ func TestArpRefusals(t *testing.T) {
 	const good = "02:00:00:00:00:09"
 	cases := []struct{ words, why string }{
 		{"192.0.2.1 " + good, "set 192.0.2.1: it is an address of this host: operation not permitted"},
-		{"10.0.0.1 " + good, "set 10.0.0.1: in no network of this host; name the interface: network is unreachable"},
+		{"10.0.0.1 " + good, `set 10.0.0.1: in no network of this host: add an address in its network, or name the interface as "arp -i IFNAME -s" does: network is unreachable`},
 		{"10.0.0.1 auto pub", "no interface found for 10.0.0.1"},
 		{"192.0.2.9 00:00:00:00:00:00", "set 192.0.2.9: link-layer address 00:00:00:00:00:00 is not that of one host"},
 		{"192.0.2.9 ff:ff:ff:ff:ff:ff", "set 192.0.2.9: link-layer address ff:ff:ff:ff:ff:ff is not that of one host"},
@@ -56,6 +56,12 @@ func TestArpRefusals(t *testing.T) {
 	if r := d.Tool("arp", "-f", path); r.Code != 1 || r.Stdout != "" || r.Stderr != want {
 		t.Errorf("arp -f: exit status %d, stdout %q, stderr\n%swant 1, none,\n%s", r.Code, r.Stdout, r.Stderr, want)
 	}
+	// Both remedies for an address in no network work.
+	if r := d.Tool("arp", "-i", "e0", "-s", "10.0.0.1", good); r.Code != 0 {
+		t.Errorf("arp -i e0 -s 10.0.0.1: %+v", r)
+	}
+	isat.Must("ip", "addr", "add", "10.0.1.1/24", "dev", "e0")
+	await(t, "10.0.1.9 is in a network", func() bool { return d.Tool("arp", "-s", "10.0.1.9", good).Code == 0 })
 	for i := range cases {
 		if e, ok := d.Entry("e0", fmt.Sprintf("192.0.2.%d", 100+i)); !ok || !e.Permanent || e.MAC != good {
 			t.Errorf("of a line after a bad one the entry is %+v, %v", e, ok)
