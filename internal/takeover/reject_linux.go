@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -226,12 +227,27 @@ func (m *Manager) settleReject(k rejectKey) error {
 	}
 	err := m.conn.AddRoute(k.route(typ))
 	if errors.Is(err, syscall.EEXIST) {
-		return fmt.Errorf("somebody else has a route to %v, which isat leaves alone; delete it by \"ip route del %v table %d\": %w", k.ip, k.ip, k.table, err)
+		return m.obstructed(k)
 	}
 	if err == nil {
 		r.made = typ
 	}
 	return err
+}
+
+// obstructed returns which route of somebody else is in the way of one of isat's,
+// and how to delete it. The error wraps EEXIST.
+func (m *Manager) obstructed(k rejectKey) error {
+	theirs := k.ip.String()             // as ip-route(8) names it
+	routes, _ := m.conn.Routes(k.table) // without them only the type is not told
+	ours := k.route(0)
+	if i := slices.IndexFunc(routes, func(r rtnl.Route) bool { return r.Dst == ours.Dst && r.Metric == ours.Metric }); i >= 0 {
+		theirs = fmt.Sprint(routes[i].Type, " ", k.ip)
+	}
+	if k.table != rtnl.TableMain {
+		theirs += fmt.Sprint(" table ", k.table)
+	}
+	return fmt.Errorf("somebody else has a route to %v, which isat leaves alone; delete it by \"ip route del %s\": %w", k.ip, theirs, syscall.EEXIST)
 }
 
 // rejectUpdate is what Update does about a neighbour for its route. updating is

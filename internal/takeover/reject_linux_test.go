@@ -180,7 +180,7 @@ func TestRejectForeign(t *testing.T) {
 	ip(t, "route add "+theirs)
 	for _, name := range []string{"e0", ""} {
 		_, err := r.m.Reject(name, rejectedIP, host.Reject)
-		if !errors.Is(err, syscall.EEXIST) || !strings.Contains(err.Error(), "ip route del 10.1.64.9") {
+		if !errors.Is(err, syscall.EEXIST) || !strings.Contains(err.Error(), `"ip route del unicast 10.1.64.9"`) {
 			t.Errorf("on %q: %v, want EEXIST and the remedy", name, err)
 		}
 	}

@@ -125,7 +125,7 @@ func TestHostRejectKilled(t *testing.T) {
 		}
 	}
 	r := d.Tool("arp", "-s", "192.0.2.82", "02:00:00:00:00:82", "reject")
-	if r.Code == 0 || !strings.Contains(r.Stderr, "ip route del 192.0.2.82") {
+	if r.Code == 0 || !strings.Contains(r.Stderr, `delete it by "ip route del unreachable 192.0.2.82"`+"\n") {
 		t.Errorf("arp -s where somebody else has a route: %+v", r)
 	}
 	const routes = "unreachable 192.0.2.80 proto 82\nblackhole 192.0.2.81 proto 82\n" // by address
