@@ -31,7 +31,7 @@ type Entry struct {
 	Origin    Origin
 	Publish   Publish // whether requests for it are answered
 	Action    Action  // what becomes of packets to it
-	Told      bool    // the IP side has been told of it
+	Told      bool    // the IP side has been told of it, or published it first
 }
 
 // Entries returns the entries of all interfaces, those of the own addresses

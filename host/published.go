@@ -92,7 +92,7 @@ func (p *publication) snapshot() Entry {
 	return Entry{
 		Interface: p.ifc.name, Index: p.ifc.index, Type: p.ifc.framing.HardwareType().String(),
 		IP: p.ip, MAC: p.addr(), Auto: !p.mac.IsValid(), State: state, Expires: p.expires(), Flags: p.flags(),
-		Origin: p.origin, Publish: PublishedOnly, Action: p.action, Authority: p.authority,
+		Origin: p.origin, Publish: PublishedOnly, Action: p.action, Told: p.known, Authority: p.authority,
 	}
 }
 

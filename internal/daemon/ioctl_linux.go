@@ -53,12 +53,13 @@ func (i ioctls) Delete(ifname string, ip netip.Addr, publishedOnly bool) error {
 }
 
 // Unlisted implements [ioctlsrv.Backend]: the kernel lists the neighbours of
-// taken-over interfaces by itself, and knows none of hosts of their own.
+// taken-over interfaces and its own proxies by itself, and knows none of hosts of
+// their own.
 func (i ioctls) Unlisted() []host.Entry {
 	ours := i.presentHosts()
 	var all []host.Entry
 	for _, e := range i.host.Entries() {
-		if _, ok := ours[e.Interface]; !e.Own && (ok || e.Publish == host.PublishedOnly) {
+		if _, ok := ours[e.Interface]; !e.Own && (ok || e.Publish == host.PublishedOnly && !e.Told) {
 			all = append(all, e)
 		}
 	}

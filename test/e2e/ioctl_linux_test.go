@@ -27,6 +27,11 @@ func TestIoctlSocket(t *testing.T) {
 			var isat *Host
 			if tt.listed {
 				isat, _ = NewPair(t)
+				isat.Must("ip", "link", "add", "r0", "type", "veth", "peer", "name", "r1")
+				isat.Must("ip", "link", "set", "r0", "up")
+				isat.Must("ip", "route", "add", "192.0.2.78", "dev", "r0")
+				isat.Sysctl("net.ipv4.ip_forward", 1)
+				isat.Must("ip", "neigh", "add", "proxy", "192.0.2.78", "dev", "e0")
 				d = StartISAT(t, isat, tt.config)
 			} else {
 				d, isat, _ = newTUN(t, tt.config)
@@ -74,6 +79,21 @@ func TestIoctlSocket(t *testing.T) {
 			a.IP = netip.MustParseAddr(isatIP)
 			if _, err := c.Do(ioctl.SIOCDARP, ioctl.AFInet, a.AppendTo(nil)); !errors.Is(err, syscall.ENOTSUP) {
 				t.Errorf("DELETE of an own address: %v, want ENOTSUP", err)
+			}
+
+			if tt.listed {
+				const ours, kernels = "192.0.2.77", "192.0.2.78"
+				if _, ok := d.Entry("e0", kernels); !ok {
+					t.Error("isat does not know the kernel's proxy")
+				}
+				must(t, d, "arp", "-s", ours, "auto", "pub", "only")
+				lines, err := c.Do(ioctl.Table, ioctl.AFInet, nil) // the end of the first table
+				if err == nil && len(lines) == 0 {
+					lines, err = c.Do(ioctl.Table, ioctl.AFInet, nil)
+				}
+				if err != nil || !strings.Contains(string(lines), ours) || strings.Contains(string(lines), kernels) {
+					t.Errorf("of %s, ours, and %s, the kernel's, the kernel does not list %q, %v", ours, kernels, lines, err)
+				}
 			}
 
 			// The test itself is in another namespace.
