@@ -14,6 +14,7 @@ import (
 // left to Linux: rejected packets are EHOSTDOWN, or EHOSTUNREACH of a gateway,
 // dropped ones vanish without a word, and who is answered for is not sent to.
 func TestTUNEntries(t *testing.T) {
+	t.Parallel()
 	d, isat, peer := newTUN(t, tunConfig)
 	isat.Must("ping", "-c", "1", peerIP)
 
@@ -73,6 +74,7 @@ func TestTUNEntries(t *testing.T) {
 // A host of its own is a router's ARP, too: with proxyall it answers for what the
 // kernel forwards to by another interface, and for nothing else.
 func TestTUNProxyall(t *testing.T) {
+	t.Parallel()
 	d, isat, peer := newTUN(t, tunConfig)
 	isat.Sysctl("net.ipv4.ip_forward", 1)
 	isat.Must("ip", "link", "add", "far0", "type", "veth", "peer", "name", "far1")

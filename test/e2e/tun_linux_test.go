@@ -56,6 +56,7 @@ func ipTo(to string) func(Frame) bool {
 // Both ways, each packet once: the kernel behind the port neither answers ARP nor
 // takes the packets.
 func TestTUNPing(t *testing.T) {
+	t.Parallel()
 	d, isat, peer := newTUN(t, tunConfig)
 	out := isat.Must("ping", "-c", "3", "-i", "0.2", peerIP)
 	out += peer.Must("ping", "-c", "3", "-i", "0.2", isatIP)
@@ -200,6 +201,7 @@ func queueError(t *testing.T, h *Host, address string) (offender netip.Addr, err
 // A host or a router that does not answer is an error to who sends: EHOSTDOWN and
 // EHOSTUNREACH (seeds/002), read in each way that Linux has.
 func TestTUNSilent(t *testing.T) {
+	t.Parallel()
 	_, isat, _ := newTUN(t, tunConfig)
 	for _, tt := range []struct {
 		name, address string
@@ -230,6 +232,7 @@ func TestTUNSilent(t *testing.T) {
 
 // Without a gateway there is no route to elsewhere.
 func TestTUNNoRoute(t *testing.T) {
+	t.Parallel()
 	_, isat, _ := newTUN(t, strings.ReplaceAll(tunConfig, "gateway = \"192.0.2.254\"\n", ""))
 	if err := connectError(t, isat, "203.0.113.5"); err != syscall.ENETUNREACH {
 		t.Errorf("connect: %v, want ENETUNREACH", err)
@@ -239,6 +242,7 @@ func TestTUNNoRoute(t *testing.T) {
 // What is longer than the MTU of the wire goes in fragments, those of the kernel
 // and those of isat, and comes back so.
 func TestTUNFragments(t *testing.T) {
+	t.Parallel()
 	d, isat, peer := newTUN(t, tunConfig)
 	isat.Must("ping", "-c", "1", peerIP) // of a packet in fragments maxhold holds the last
 	isat.Must("ping", "-c", "1", "-s", "5000", peerIP)
@@ -279,6 +283,7 @@ func TestTUNFragments(t *testing.T) {
 // Of the packets that wait for an answer the most recent is sent (seeds/002), also
 // when the answer comes late and unasked.
 func TestTUNHolds(t *testing.T) {
+	t.Parallel()
 	d, isat, peer := newTUN(t, tunConfig)
 	peer.Must("ip", "addr", "del", peerIP+"/24", "dev", "e0")
 	fd := isat.socket(unix.SOCK_DGRAM)
@@ -311,6 +316,7 @@ func TestTUNHolds(t *testing.T) {
 
 // After a SIGKILL nothing is left: no device, no address, no guard.
 func TestTUNKill(t *testing.T) {
+	t.Parallel()
 	Require(t, "nft")
 	d, isat, _ := newTUN(t, tunConfig)
 	isat.Must("ping", "-c", "1", peerIP)
@@ -333,6 +339,7 @@ func TestTUNKill(t *testing.T) {
 // A reload makes hosts and takes them away; one that cannot be made is refused and
 // the others stay.
 func TestTUNReload(t *testing.T) {
+	t.Parallel()
 	d, isat, _ := newTUN(t, tunConfig)
 	isat.Must("ip", "link", "add", "e1", "type", "veth", "peer", "name", "e2")
 	isat.Must("ip", "link", "set", "e1", "up")
@@ -399,6 +406,7 @@ addresses = ["198.51.100.1/24"]
 
 // The device follows the link of its port; a port that vanishes is waited for.
 func TestTUNLink(t *testing.T) {
+	t.Parallel()
 	d, isat, peer := newTUN(t, tunConfig)
 	carrier := func(want bool) {
 		t.Helper()
@@ -434,6 +442,7 @@ func TestTUNLink(t *testing.T) {
 // first rule sends what is for an own address to lo, unless another comes before
 // it. So useloopback cannot be turned off.
 func TestTUNLoopback(t *testing.T) {
+	t.Parallel()
 	Require(t, "ping")
 	d, isat, _ := newTUN(t, tunConfig)
 	isat.Must("ip", "rule", "add", "pref", "20", "lookup", "local")

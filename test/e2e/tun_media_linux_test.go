@@ -18,6 +18,7 @@ import (
 //	│ 192.0.2.1                                 │      │ 192.0.2.2        │
 //	└───────────────────────────────────────────┘      └──────────────────┘
 func TestTUNOverTAP(t *testing.T) {
+	t.Parallel()
 	n := NewNet(t)
 	isat, peer := n.Host("isat"), n.Host("peer")
 	n.Veth(isat.End("e0", "02:00:00:00:00:09"), peer.End("e0", peerMAC))
@@ -50,6 +51,7 @@ addresses = ["192.0.2.1/24"]
 //	│ 192.0.2.1                │               │ 192.0.2.2                │
 //	└──────────────────────────┘               └──────────────────────────┘
 func TestTUNOverCable(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		medium string
 		mtu    int
