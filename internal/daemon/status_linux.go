@@ -64,6 +64,20 @@ func (d *Daemon) Interfaces(context.Context) ([]api.Interface, error) {
 	return all, nil
 }
 
+// state returns the state of an interface as the API has it, and the error of one that
+// the host cannot have. ifc is nil if the host does not have it.
+func state(ifc *host.Interface, err error) (state, why string) {
+	switch {
+	case ifc == nil && err != nil:
+		return "failed", err.Error()
+	case ifc == nil:
+		return "absent", ""
+	case ifc.Running():
+		return "up", ""
+	}
+	return "down", ""
+}
+
 // interfaceStatus returns an interface as the API has it.
 func interfaceStatus(s takeover.Status, entries int) api.Interface {
 	i := api.Interface{
@@ -74,17 +88,10 @@ func interfaceStatus(s takeover.Status, entries int) api.Interface {
 	if s.Observe {
 		i.Datapath = "observe"
 	}
-	switch {
-	case s.Released:
+	if s.Released {
 		i.State = "released"
-	case s.Host == nil && s.Err != nil:
-		i.State, i.Error = "failed", s.Err.Error()
-	case s.Host == nil:
-		i.State = "absent"
-	case s.Host.Running():
-		i.State = "up"
-	default:
-		i.State = "down"
+	} else {
+		i.State, i.Error = state(s.Host, s.Err)
 	}
 	if s.Host != nil {
 		for _, a := range s.Host.Addresses() {

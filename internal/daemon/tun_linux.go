@@ -126,16 +126,7 @@ func hostInterface(s datapath.Status, entries int) api.Interface {
 		Datapath: "tun", Port: s.Port, ARP: s.Mode.String(), Since: s.Since,
 		Guarded: strings.HasPrefix(s.Port, "packet:") && s.Host != nil, Addresses: []api.InterfaceAddr{}, Entries: entries,
 	}
-	switch {
-	case s.Host == nil && s.Err != nil:
-		i.State, i.Error = "failed", s.Err.Error()
-	case s.Host == nil:
-		i.State = "absent"
-	case s.Host.Running():
-		i.State = "up"
-	default:
-		i.State = "down"
-	}
+	i.State, i.Error = state(s.Host, s.Err)
 	if s.Host != nil {
 		i.Packets = hostPackets(s)
 	}

@@ -455,16 +455,7 @@ func TestStand(t *testing.T) {
 	if n := count(); n != len(all) {
 		t.Errorf("there are %d entries, want %d", n, len(all))
 	}
-	r.m.Administered()
-	r.m.mu.Lock()
-	err := r.m.keep()
-	r.m.mu.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if kept, err := r.m.entries.Load(); err != nil || len(kept) != 0 {
-		t.Errorf("written down: %+v, %v, want nothing", kept, err)
-	}
+	r.wantNothingKept()
 	if err := r.m.Stand(nil); err != nil {
 		t.Fatal(err)
 	}

@@ -74,16 +74,7 @@ func TestStandReturns(t *testing.T) {
 	}
 	ip(t, "addr add 10.1.0.1/16 dev e0")
 	await("with another e0", want...)
-	r.m.Administered()
-	r.m.mu.Lock()
-	err := r.m.keep()
-	r.m.mu.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if kept, err := r.m.entries.Load(); err != nil || len(kept) != 0 {
-		t.Errorf("written down: %+v, %v, want nothing", kept, err)
-	}
+	r.wantNothingKept()
 }
 
 // TestStandRefused gives entries that can never be set: that is an error before
@@ -146,20 +137,26 @@ func TestStandBesideRoute(t *testing.T) {
 	if e := r.host.Entry(routed); len(e) != 1 || e[0].Publish != host.PublishedOnly {
 		t.Fatalf("the entries are %+v, want one that is published only", e)
 	}
-	r.m.Administered()
-	r.m.mu.Lock()
-	err := r.m.keep()
-	r.m.mu.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if kept, err := r.m.entries.Load(); err != nil || len(kept) != 0 {
-		t.Errorf("written down: %+v, %v, want nothing", kept, err)
-	}
+	r.wantNothingKept()
 	if err := r.m.Stand(nil); err != nil {
 		t.Fatal(err)
 	}
 	if e := r.host.Entry(routed); len(e) != 0 {
 		t.Errorf("without the configuration: %+v", e)
+	}
+}
+
+// wantNothingKept has what was set by hand written down, and wants that to be nothing.
+func (r *rig) wantNothingKept() {
+	r.t.Helper()
+	r.m.Administered()
+	r.m.mu.Lock()
+	err := r.m.keep()
+	r.m.mu.Unlock()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if kept, err := r.m.entries.Load(); err != nil || len(kept) != 0 {
+		r.t.Errorf("written down: %+v, %v, want nothing", kept, err)
 	}
 }
