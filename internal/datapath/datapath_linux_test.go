@@ -13,8 +13,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/ip4"
+	"github.com/isat-project/isat/internal/takeover"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
 )
@@ -227,6 +229,9 @@ func TestSpecEqual(t *testing.T) {
 		"addresses": func(s *Spec) { s.Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/25")} },
 		"gateway":   func(s *Spec) { s.Gateway = ip("192.0.2.254") },
 		"mode":      func(s *Spec) { s.Mode = host.Static },
+		"dad":       func(s *Spec) { s.DAD = true },
+		"down":      func(s *Spec) { s.Down = takeover.DownInterface },
+		"reprobe":   func(s *Spec) { s.Reprobe = acd.ReprobeStrict },
 	} {
 		other := base
 		change(&other)

@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/internal/takeover"
 	"github.com/isat-project/isat/internal/tun"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
@@ -26,6 +28,10 @@ type Spec struct {
 	Addresses []netip.Prefix
 	Gateway   netip.Addr // the zero Addr: none
 	Mode      host.Mode  // On, Static or Off
+	// DAD has the addresses probed, announced, watched and defended.
+	DAD     bool
+	Down    takeover.Down // what goes down when an address is somebody else's
+	Reprobe acd.Reprobe   // what the link's coming back means to addresses in use
 }
 
 // Equal reports whether two hosts are the same.
@@ -37,7 +43,8 @@ func (s Spec) Equal(o Spec) bool {
 
 func (s *Spec) same(o Spec) bool {
 	return s.Name == o.Name && s.Port == o.Port && s.Framing == o.Framing && s.MAC == o.MAC &&
-		s.MTU == o.MTU && s.Gateway == o.Gateway && s.Mode == o.Mode
+		s.MTU == o.MTU && s.Gateway == o.Gateway && s.Mode == o.Mode &&
+		s.DAD == o.DAD && s.Down == o.Down && s.Reprobe == o.Reprobe
 }
 
 // running is a host that exists.

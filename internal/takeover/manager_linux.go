@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/guard"
 	"github.com/isat-project/isat/internal/instance"
@@ -73,6 +74,8 @@ type Manager struct {
 	released map[string]bool
 	// failed has why an interface that is wanted is not taken over, by name.
 	failed map[string]error
+	// policies say how addresses are treated; the first that matches holds.
+	policies []Policy
 	// standing are the entries of the configuration.
 	standing []standing
 	swept    bool // Sweep has been called
@@ -91,6 +94,11 @@ type Spec struct {
 	// Observe only watches: no setting changes, nothing is sent.
 	Observe bool
 	Mode    host.Mode // On, Static or Off; not used with Observe
+	// DAD has the addresses of the interface probed, announced, watched and
+	// defended; not used with Observe.
+	DAD     bool
+	Down    Down        // what goes down when an address is somebody else's
+	Reprobe acd.Reprobe // what the link's coming back means to addresses in use
 }
 
 // Open acquires the network namespace of the calling thread for this process and
