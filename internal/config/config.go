@@ -24,14 +24,14 @@ type Config struct {
 	Sysctl     map[string]int64 // values of nodes for the whole host; nil if none
 	Interfaces []Interface      // names and patterns, each once
 	Entries    []Entry          // [[arp]]
+	Policies   []Policy         // [[dad]]
 	Proxies    []Proxy          // [[proxy]]
 
 	// Sections for which the work is still to come: [Parse] checks their form
 	// and refuses them, so they are empty in every Config that it returns
 	// without an error.
-	Policies []Policy // [[dad]]
-	Groups   []Group  // [[ipmp]]
-	Hooks    []Hook   // [[hook]]
+	Groups []Group // [[ipmp]]
+	Hooks  []Hook  // [[hook]]
 }
 
 // Daemon is the section [daemon]. A change of it takes effect when the daemon
@@ -170,17 +170,6 @@ const (
 	Reject    Action = "reject"    // the sender gets an error
 	Blackhole Action = "blackhole" // dropped in silence
 )
-
-// Policy is a section [[dad]]: exactly one of Prefix, Label and IFAProto
-// selects the addresses that it is about.
-type Policy struct {
-	Line     int
-	Prefix   netip.Prefix
-	Label    string
-	IFAProto int // IFA_PROTO of rtnetlink(7), 1..255
-	Policy   string
-	Defend   string
-}
 
 // Proxy is a section [[proxy]]: a rule to answer for all addresses of a prefix.
 type Proxy struct {

@@ -81,17 +81,19 @@ func TestLoad(t *testing.T) {
 func TestDiffKnowsEveryField(t *testing.T) {
 	tun := DefaultInterface("isat0")
 	tun.Datapath = TUN
-	base := Config{Daemon: Default().Daemon, Interfaces: []Interface{tun}, Entries: []Entry{{}}, Proxies: []Proxy{{}}}
+	base := Config{Daemon: Default().Daemon, Interfaces: []Interface{tun}, Entries: []Entry{{}}, Policies: []Policy{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}}, Proxies: []Proxy{{}}}
 	for name, section := range map[string]func(*Config) any{
 		"Daemon":    func(c *Config) any { return &c.Daemon },
 		"Interface": func(c *Config) any { return &c.Interfaces[0] },
 		"Entry":     func(c *Config) any { return &c.Entries[0] },
+		"Policy":    func(c *Config) any { return &c.Policies[0] },
 		"Proxy":     func(c *Config) any { return &c.Proxies[0] },
 	} {
 		for n := range reflect.TypeOf(section(&base)).Elem().NumField() {
 			changed := base
 			changed.Interfaces = slices.Clone(base.Interfaces)
 			changed.Entries = slices.Clone(base.Entries)
+			changed.Policies = slices.Clone(base.Policies)
 			changed.Proxies = slices.Clone(base.Proxies)
 			v := reflect.ValueOf(section(&changed)).Elem()
 			alter(v.Field(n))

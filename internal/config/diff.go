@@ -81,7 +81,7 @@ func (p part) keys(new part) []string {
 }
 
 // parts returns the sections of c. The order of patterns is one of them, because
-// the first that matches counts.
+// the first that matches counts, and so is that of [[dad]].
 func (c Config) parts() []part {
 	parts := []part{
 		{name: "daemon", settings: c.Daemon.settings(), note: " (at the next start)"},
@@ -99,6 +99,14 @@ func (c Config) parts() []part {
 	}
 	for _, e := range c.Entries {
 		parts = append(parts, part{name: "arp " + e.name(), settings: e.settings()})
+	}
+	var policies []string
+	for _, p := range c.Policies {
+		parts = append(parts, part{name: "dad " + p.name(), settings: p.settings()})
+		policies = append(policies, p.name())
+	}
+	if len(policies) > 1 {
+		parts = append(parts, part{name: "dad", settings: []setting{{"order", strings.Join(policies, ", ")}}})
 	}
 	for _, p := range c.Proxies {
 		parts = append(parts, part{name: "proxy " + p.name(), settings: p.settings()})
@@ -190,6 +198,13 @@ func orAuto(a lladdr.Addr) string {
 		return "auto"
 	}
 	return a.String()
+}
+
+func orDefault(s string) string {
+	if s == "" {
+		return "default"
+	}
+	return s
 }
 
 func orNone(s string) string {

@@ -218,7 +218,7 @@ func (r *reader) entry(t *table) Entry {
 func (r *reader) proxy(t *table) Proxy {
 	p := Proxy{Line: t.at("prefix").line}
 	t.need("prefix", "interface")
-	prefixOK := text(t, "prefix", "a network", &p.Prefix, parseProxyPrefix)
+	prefixOK := text(t, "prefix", "a network", &p.Prefix, parseHostsNetwork)
 	ifOK := text(t, "interface", "an interface", &p.Interface, parseIfname)
 	text(t, "ether", "a link-layer address", &p.Ether, parseMACOrAuto)
 	set(t, "deny-from", "a network", &p.DenyFrom, parseNetwork)

@@ -46,17 +46,20 @@ func (t *table) need(keys ...string) {
 	}
 }
 
-// oneOf notes a problem unless the table has exactly one of keys.
-func (t *table) oneOf(keys ...string) {
-	n := 0
+// oneOf returns the one of keys that the table has. It notes a problem and returns
+// "" unless there is exactly one.
+func (t *table) oneOf(keys ...string) string {
+	var there []string
 	for _, key := range keys {
 		if t.has(key) {
-			n++
+			there = append(there, key)
 		}
 	}
-	if n != 1 {
+	if len(there) != 1 {
 		t.reader.problem(t.place, fmt.Sprintf("%s: want exactly one of the keys %s", t.name, strings.Join(keys, ", ")))
+		return ""
 	}
+	return there[0]
 }
 
 // at returns the place of key, that of the table if it lacks the key.

@@ -24,9 +24,6 @@ type toCome struct {
 
 func interfaceToCome(i Interface) []toCome {
 	return []toCome{
-		{"dad", i.DAD},
-		{"down", i.Down != DownAddress},
-		{"reprobe", i.Reprobe != ReprobeAnnounce},
 		{"verify-moves", i.VerifyMoves},
 		{"accel", i.Accel != AccelNone},
 	}
@@ -68,18 +65,6 @@ func show(value any) string {
 // refuseSection notes that a section as a whole is to come.
 func (r *reader) refuseSection(t *table) {
 	r.problem(t.place, fmt.Sprintf("[[%s]] is not supported by this version", t.name))
-}
-
-func (r *reader) policy(t *table) Policy {
-	p := Policy{Line: t.place.line, Policy: "announce", Defend: "solaris"}
-	text(t, "prefix", "a network", &p.Prefix, parseNetwork)
-	text(t, "label", "the label of an address", &p.Label, parseNotEmpty)
-	t.int("ifa-proto", &p.IFAProto, 1, 255) // IFA_PROTO is one byte; 0 is "none given"
-	choice(t, "policy", &p.Policy, "probe", "announce", "off")
-	choice(t, "defend", &p.Defend, "never", "once", "always", "solaris")
-	t.oneOf("prefix", "label", "ifa-proto")
-	r.refuseSection(t)
-	return p
 }
 
 func (r *reader) group(t *table) Group {

@@ -105,8 +105,8 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// parseProxyPrefix accepts a network that has addresses of hosts.
-func parseProxyPrefix(s string) (netip.Prefix, error) {
+// parseHostsNetwork accepts a network that has addresses of hosts.
+func parseHostsNetwork(s string) (netip.Prefix, error) {
 	p, err := parseNetwork(s)
 	if err != nil {
 		return p, err

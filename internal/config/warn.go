@@ -25,6 +25,12 @@ func (c Config) Warnings(file string, present []string) Problems {
 		case !slices.Contains(present, i.Name):
 			warn(i.Line, "interface %s does not exist now; isat will wait for it", i.Name)
 		}
+		if !i.DAD && i.Down != DownAddress {
+			warn(i.Line, "down = %q has no effect on %s, which has dad = false", i.Down, i.Name)
+		}
+		if !i.DAD && i.Reprobe != ReprobeAnnounce {
+			warn(i.Line, "reprobe = %q has no effect on %s, which has dad = false", i.Reprobe, i.Name)
+		}
 	}
 	for _, e := range c.Entries {
 		if _, ok := c.Match(e.Interface); e.Interface != "" && !ok {
