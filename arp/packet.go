@@ -144,6 +144,16 @@ func (p Packet) IsAnnouncement() bool {
 		p.SenderIP == p.TargetIP && p.SenderIP.IsValid() && !p.SenderIP.IsUnspecified()
 }
 
+// IsUnARP reports whether p is an UNARP of RFC 1868 section 3: an unsolicited reply
+// without link-layer addresses, to the limited broadcast address. Its sender
+// address is that of a host that leaves the link.
+func (p Packet) IsUnARP() bool {
+	return p.Operation == Reply && !p.SenderHW.IsValid() && !p.TargetHW.IsValid() && p.TargetIP == limitedBroadcast
+}
+
+// limitedBroadcast is 255.255.255.255 (RFC 919 section 7).
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 // String returns p as tcpdump(8) words it, for diagnostics.
 func (p Packet) String() string {
 	switch p.Operation {

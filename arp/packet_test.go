@@ -234,6 +234,34 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// TestIsUnARP varies the packet of RFC 1868 section 3 field by field.
+func TestIsUnARP(t *testing.T) {
+	all := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	unARP := Packet{Ethernet, ProtocolIPv4, Reply, lladdr.Addr{}, ipA, lladdr.Addr{}, all}
+	for name, tt := range map[string]struct {
+		change func(*Packet)
+		want   bool
+	}{
+		"as it is":                   {func(*Packet) {}, true},
+		"of another address":         {func(p *Packet) { p.SenderIP = ipB }, true},
+		"a request":                  {func(p *Packet) { p.Operation = Request }, false},
+		"a reverse reply":            {func(p *Packet) { p.Operation = ReverseReply }, false},
+		"a link-layer sender":        {func(p *Packet) { p.SenderHW = macA }, false},
+		"a sender of zeros":          {func(p *Packet) { p.SenderHW = zeros }, false},
+		"a link-layer target":        {func(p *Packet) { p.TargetHW = macA }, false},
+		"to one host":                {func(p *Packet) { p.TargetIP = ipB }, false},
+		"to the network's broadcast": {func(p *Packet) { p.TargetIP = netip.MustParseAddr("192.0.2.255") }, false},
+		"to a mapped address":        {func(p *Packet) { p.TargetIP = netip.AddrFrom16(all.As16()) }, false},
+		"nothing":                    {func(p *Packet) { *p = Packet{} }, false},
+	} {
+		p := unARP
+		tt.change(&p)
+		if got := p.IsUnARP(); got != tt.want {
+			t.Errorf("%s: IsUnARP is %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
 func TestString(t *testing.T) {
 	inverse := request
 	inverse.Operation = InverseRequest

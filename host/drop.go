@@ -26,6 +26,7 @@ const (
 	DropLoopbackSender               // the sender's address is in 127/8
 	DropMulticastAddress             // the sender's address is multicast
 	DropBroadcastAddress             // the sender's address is a broadcast address
+	DropUnARP                        // UNARP of an address whose entry stays
 	DropOperation                    // neither request nor reply
 	DropGratuitous                   // an announcement, which the interface ignores
 	DropProxyRefused                 // a request for somebody else that proxying refuses
@@ -38,7 +39,7 @@ const (
 var dropNames = [numDrops]string{
 	"interface_down", "short_frame", "frame_format", "not_arp", "other_host", "interface_off", "short_packet", "hardware_type", "hardware_length",
 	"protocol_type", "protocol_length", "self", "broadcast_sender", "multicast_sender", "zero_sender",
-	"loopback_address", "multicast_address", "broadcast_address", "operation", "gratuitous", "proxy_refused", "not_for_us", "no_address", "observing",
+	"loopback_address", "multicast_address", "broadcast_address", "unarp", "operation", "gratuitous", "proxy_refused", "not_for_us", "no_address", "observing",
 }
 
 var dropDescriptions = [numDrops]string{
@@ -60,6 +61,7 @@ var dropDescriptions = [numDrops]string{
 	"packets with a sender address in 127/8",
 	"packets with a multicast sender address",
 	"packets with a broadcast sender address",
+	"UNARP packets of addresses without an entry that they can remove",
 	"packets that are neither request nor reply",
 	"announcements on an interface that ignores them",
 	"requests for another host that a rule of proxying refuses to answer",

@@ -36,7 +36,7 @@ func (h *Host) inputFrame(now time.Time, ifc *Interface, frame []byte) {
 	ours := header.Destination == ifc.mac || ifc.framing.IsGroup(header.Destination)
 	switch {
 	case header.Type == link.TypeARP && (ours || ifc.mode == Watch):
-		h.inputARP(now, ifc, payload, header.Route.Reply())
+		h.inputARP(now, ifc, payload, header)
 	case header.Type == link.TypeARP:
 		ifc.drop(DropOtherHost) // facts 3.1: a port in promiscuous mode gives these too
 	case header.Type == link.TypeIPv4 && ifc.deliver != nil && (header.Destination == ifc.mac || ours && ifc.isForAll(payload)):
@@ -59,9 +59,8 @@ func (i *Interface) isForAll(packet []byte) bool {
 // drop counts a frame that is not acted on.
 func (i *Interface) drop(why Drop) { i.stats.Drops[why]++ }
 
-// inputARP handles one packet: in_arpinput. The route is the way back to who sent
-// the frame.
-func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, back link.SourceRoute) {
+// inputARP handles one packet: in_arpinput. The header is that of its frame.
+func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, header link.Header) {
 	if ifc.mode == Off {
 		ifc.drop(DropInterfaceOff)
 		return
@@ -73,6 +72,10 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, back link
 	ifc.stats.Received++
 	if p.Operation == arp.Reply {
 		ifc.stats.RxReplies++
+	}
+	if p.IsUnARP() {
+		h.unARP(now, ifc, p, header.Source)
+		return
 	}
 	if why, ok := h.checkSender(now, ifc, p); !ok {
 		ifc.drop(why)
@@ -87,7 +90,7 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, back link
 		ifc.drop(DropGratuitous)
 		return
 	}
-	target := p.TargetIP
+	target, back := p.TargetIP, header.Route.Reply()
 	if conflict {
 		// Step 6: the claimant is told whose the address is, and not learned.
 		target = p.SenderIP

@@ -94,6 +94,8 @@ var dropCases = []dropCase{
 	{host.DropMulticastAddress, "239.255.255.255", nil, nil, request(func(p *arp.Packet) { p.SenderIP = ip("239.255.255.255") })},
 	{host.DropBroadcastAddress, "255.255.255.255", nil, nil, request(func(p *arp.Packet) { p.SenderIP = ip("255.255.255.255") })},
 	{host.DropBroadcastAddress, "that of the network", nil, nil, request(func(p *arp.Packet) { p.SenderIP = ip("192.0.2.255") })},
+	{host.DropUnARP, "of an unknown address", nil, func(t *testing.T, n *node) { n.set(t, "unarp", 1) },
+		rawFrame("ffffffffffff 020000000002 0806 0001 0800 00 04 0002 c0000209ffffffff")},
 	{host.DropOperation, "a reverse request", nil, nil, request(func(p *arp.Packet) { p.Operation = arp.ReverseRequest })},
 	{host.DropOperation, "operation 0", nil, nil, request(func(p *arp.Packet) { p.Operation = 0 })},
 	{host.DropGratuitous, "an announcement", func(c *host.InterfaceConfig) { c.DropGratuitous = true }, nil,
@@ -297,6 +299,9 @@ func FuzzInput(f *testing.F) {
 			}
 		}
 	}
+	for _, sender := range []string{"192.0.2.9", "192.0.2.1", "0.0.0.0", "255.255.255.255"} {
+		f.Add(link.Ethernet{}.Append(nil, header, unARP(sender)))
+	}
 	for _, s := range []string{"", "ffffffffffff0200000000020806", "ffffffffffff 020000000002 0026 aaaa03", "020000000001 020000000002 0800 45"} {
 		f.Add(hexFrame(s))
 	}
@@ -312,8 +317,17 @@ func FuzzInput(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := h.MIB().Set("net.link.ether.inet.unarp", "", 1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Set(host.Change{IP: ip("192.0.2.9"), MAC: lladdr.MustParse(macPeer), Temporary: true}); err != nil { // somebody who may leave
+			t.Fatal(err)
+		}
 		ifc.Input(frame)
 		s := ifc.Stats()
+		if left := len(h.Entry(ip("192.0.2.9"))) == 0; left != (s.UnARPs == 1) || s.UnARPs > 1 {
+			t.Errorf("192.0.2.9 has left: %v, counted %d", left, s.UnARPs)
+		}
 		var drops, after uint64
 		for d, n := range s.Drops {
 			drops += n

@@ -31,7 +31,7 @@ func (h *Host) checkPacket(now time.Time, ifc *Interface, payload []byte) (arp.P
 		why = DropProtocolType
 	case !p.SenderIP.Is4():
 		why = DropProtocolLength
-	case p.SenderHW.Len() != ifc.framing.AddrLen():
+	case p.SenderHW.Len() != ifc.framing.AddrLen() && !(ifc.settings.UnARP && p.IsUnARP()):
 		why = DropHardwareLength
 	default:
 		return p, true

@@ -21,6 +21,7 @@ type Stats struct {
 	Refused    uint64 // entries not made because max_entries are in use
 	Suppressed uint64 // diagnostics held back by max_log_per_second
 	Proxied    uint64 // replies sent for others, which TxReplies has too
+	UnARPs     uint64 // entries removed because their owners said so (RFC 1868)
 
 	// Routes counts the routing decisions that proxying asked Config.Router for;
 	// it is of the whole host.
@@ -50,6 +51,7 @@ var counters = [...]counter{
 	{"refused", "ARP entries not made, max_entries are in use", func(s *Stats) uint64 { return s.Refused }},
 	{"suppressed", "diagnostics held back by max_log_per_second", func(s *Stats) uint64 { return s.Suppressed }},
 	{"proxied", "ARP replies sent for other hosts", func(s *Stats) uint64 { return s.Proxied }},
+	{"unarps", "ARP entries removed by UNARP packets of their owners", func(s *Stats) uint64 { return s.UnARPs }},
 	{"route_hits", "requests decided by a routing decision that was kept", func(s *Stats) uint64 { return s.Routes.Hits }},
 	{"route_questions", "questions for routing decisions", func(s *Stats) uint64 { return s.Routes.Questions }},
 	{"route_limited", "requests refused because too many routing decisions were asked for", func(s *Stats) uint64 { return s.Routes.Limited }},
@@ -72,6 +74,7 @@ func (s *Stats) add(o *Stats) {
 	s.Refused += o.Refused
 	s.Suppressed += o.Suppressed
 	s.Proxied += o.Proxied
+	s.UnARPs += o.UnARPs
 	for i, n := range o.Drops {
 		s.Drops[i] += n
 	}

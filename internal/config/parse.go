@@ -127,7 +127,7 @@ func (r *reader) iface(t *table) Interface {
 
 // node checks the value of a node of the MIB.
 func (r *reader) node(name, ifname string, v int64) error {
-	if err := CheckNode(name, ifname, v); err != nil {
+	if err := CheckNode(name, v); err != nil {
 		return err
 	}
 	return r.mib.Set(name, ifname, v)

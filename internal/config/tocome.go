@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -29,19 +28,11 @@ func interfaceToCome(i Interface) []toCome {
 	}
 }
 
-// nodesToCome are the switches of the MIB that nothing acts on yet.
-var nodesToCome = []string{
-	"net.link.ether.inet.unarp",
-}
-
 // CheckNode returns why a value that the MIB takes does nothing here, with
 // EOPNOTSUPP.
-func CheckNode(name, ifname string, v int64) error {
-	switch {
-	case name == "net.link.ether.inet.useloopback" && v == 0:
+func CheckNode(name string, v int64) error {
+	if name == "net.link.ether.inet.useloopback" && v == 0 {
 		return fmt.Errorf("setting %s to 0: Linux routes own addresses through lo before isat sees a packet: %w", name, syscall.EOPNOTSUPP)
-	case ifname == "" && v != 0 && slices.Contains(nodesToCome, name): // no interface has a value of its own
-		return fmt.Errorf("setting %s to %d: it is not supported by this version: %w", name, v, syscall.EOPNOTSUPP)
 	}
 	return nil
 }

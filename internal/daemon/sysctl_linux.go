@@ -49,7 +49,7 @@ func (d *Daemon) SetSysctl(name, ifname string, value int64) (api.SysctlNode, er
 	if err := d.checkKnown(ifname); err != nil {
 		return api.SysctlNode{}, err
 	}
-	if err := config.CheckNode(name, ifname, value); err != nil {
+	if err := config.CheckNode(name, value); err != nil {
 		return api.SysctlNode{}, err
 	}
 	if err := d.mib.Set(name, ifname, value); err != nil {
