@@ -131,7 +131,7 @@ func (i *Interface) Addresses() []Address {
 func (h *Host) setAddresses(ifc *Interface, addresses []Address) error {
 	for _, a := range addresses {
 		ip := a.Prefix.Addr()
-		if !ip.Is4() || !a.Prefix.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || ip == limitedBroadcast {
+		if !a.Prefix.IsValid() || !isHostAddress(ip) {
 			return fmt.Errorf("address %v for %s: not an IPv4 address of a host: %w", a.Prefix, ifc.name, syscall.EINVAL)
 		}
 	}
@@ -146,6 +146,11 @@ func (h *Host) setAddresses(ifc *Interface, addresses []Address) error {
 		}
 	}
 	return h.setNetworks(ifc)
+}
+
+// isHostAddress reports whether ip can be the IPv4 address of a host.
+func isHostAddress(ip netip.Addr) bool {
+	return ip.Is4() && !ip.IsUnspecified() && !ip.IsMulticast() && ip != limitedBroadcast
 }
 
 // setNetworks makes the connected networks of an interface those of its

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/internal/deadline"
@@ -31,6 +32,12 @@ type Config struct {
 	// Router makes the routing decisions that proxying goes by. Nil: the host's
 	// own routing table.
 	Router Router
+	// Addressing is told how the own addresses may be used, where there is DAD.
+	// Nil: nobody else uses them.
+	Addressing Addressing
+	// Rand is where the jitter of address conflict detection comes from. It is for
+	// simulations that repeat; nil is a random seed.
+	Rand acd.Rand
 }
 
 // Host is one ARP host. Use [New].

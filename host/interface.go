@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/link"
@@ -70,6 +71,15 @@ type InterfaceConfig struct {
 	UseDelay time.Duration
 	// Down says that the link is down at the start: see [Interface.SetRunning].
 	Down bool
+	// DAD says that the own addresses are probed, announced, watched and defended
+	// by the rules of package acd; otherwise those of FreeBSD hold. See
+	// [Interface.SetDAD].
+	DAD bool
+	// Reprobe is what DAD does with the addresses in use when the link comes back.
+	Reprobe acd.Reprobe
+	// ReportsLink says that the driver tells when the link comes and goes: probes
+	// are fast then.
+	ReportsLink bool
 	// Deliver takes the IPv4 packets that come in, padding included; nil drops
 	// them. It is called under the host's lock, must not call the host and does
 	// not keep the packet.
@@ -80,6 +90,8 @@ type InterfaceConfig struct {
 type Address struct {
 	Prefix    netip.Prefix // the address with the length of its network
 	HostScope bool         // of Linux' scope host: not for others
+	Policy    acd.Policy   // how it is treated, where there is DAD
+	Label     string       // its name in diagnostics, such as "eth0:vip"; "" is that of the interface
 }
 
 // Interface is an attached interface. Its methods are safe for concurrent use.
@@ -99,6 +111,8 @@ type Interface struct {
 	reply          ReplyPolicy
 	dropGratuitous bool
 	proxyARP       bool // see SetProxyARP
+	dad            bool // see SetDAD
+	reprobe        acd.Reprobe
 	up             bool
 	detached       bool
 	addresses      []Address
@@ -141,7 +155,7 @@ func (h *Host) Attach(c InterfaceConfig) (*Interface, error) {
 		host: h, index: c.Index, port: c.Port, framing: c.Framing, deliver: c.Deliver, implicit: c.AnyTarget,
 		closed: make(chan struct{}),
 		name:   c.Name, mac: c.MAC, mode: c.Mode, reply: c.Reply, dropGratuitous: c.DropGratuitous,
-		up: !c.Down, useDelay: c.UseDelay,
+		up: !c.Down, useDelay: c.UseDelay, dad: c.DAD, reprobe: c.Reprobe,
 		published:     make(map[netip.Addr]*publication),
 		announcements: make(map[netip.Addr]*announcement), heard: make(map[lladdr.Addr]bool),
 	}
