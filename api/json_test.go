@@ -124,6 +124,10 @@ func TestNames(t *testing.T) {
 		{"shortest set", api.SetEntry{}, "ip mac"},
 		{"resolve", api.ResolveRequest{IP: ip, Interface: "eth0", Timeout: 1}, "ip interface timeout"},
 		{"announce", api.AnnounceRequest{}, "interface ips"},
+		{"probe", api.ProbeRequest{Fast: true}, "interface ips fast"},
+		{"slow probe", api.ProbeRequest{}, "interface ips"},
+		{"free", api.Probed{Free: true}, "ip free"},
+		{"taken", api.Probed{MAC: "02:00:00:00:00:01"}, "ip free mac"},
 	} {
 		if diff := cmp.Diff(c.want, keys(c.v)); diff != "" {
 			t.Errorf("%s: keys differ (-want +got):\n%s", c.name, diff)

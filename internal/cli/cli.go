@@ -122,6 +122,7 @@ type grammar struct {
 	Arp      arpCommand      `cmd:"" passthrough:"" help:"Show and change the ARP table, as arp(8) does."`
 	Resolve  resolveCommand  `cmd:"" help:"Print the link-layer address of a host."`
 	Announce announceCommand `cmd:"" help:"Announce own or published addresses now."`
+	Probe    probeCommand    `cmd:"" help:"Ask whether addresses are free."`
 	Sysctl   sysctlCommand   `cmd:"" help:"Show and set tunables, show counters."`
 	Route    routeCommand    `cmd:"" help:"Show the routing table with its ARP host routes."`
 	Explain  explainCommand  `cmd:"" help:"Say what becomes of an ARP request, and by which rule."`

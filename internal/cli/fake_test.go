@@ -48,6 +48,7 @@ func newFakeDaemon() *http.Server {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { answer(w, r, f) })
 	}
 	mux.HandleFunc("GET /v1/events", fakeEvents)
+	mux.HandleFunc("POST /v1/probe", fakeProbe)
 	return &http.Server{Handler: mux}
 }
 
@@ -431,5 +432,30 @@ func fakeEvents(w http.ResponseWriter, r *http.Request) {
 	if since == 3 {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
+	}
+}
+
+// fakeProbe has a host with the addresses that end in .9, and a link that goes down
+// before .66 is known.
+func fakeProbe(w http.ResponseWriter, r *http.Request) {
+	var q api.ProbeRequest
+	json.NewDecoder(r.Body).Decode(&q)
+	encoder := json.NewEncoder(w)
+	if q.Interface != "eth0" {
+		answer(w, r, func(*http.Request) (any, error) {
+			return nil, fail(syscall.ENXIO, "probing on %s: no such interface: no such device or address", q.Interface)
+		})
+		return
+	}
+	for _, ip := range q.IPs {
+		switch ip.As4()[3] {
+		case 9:
+			encoder.Encode(api.Probed{IP: ip, MAC: "02:00:00:00:00:09"})
+		case 66:
+			encoder.Encode(fail(syscall.ENETDOWN, "probing on eth0: no link: network is down"))
+			return
+		default:
+			encoder.Encode(api.Probed{IP: ip, Free: true})
+		}
 	}
 }

@@ -216,3 +216,14 @@ func (d *Daemon) Announce(_ context.Context, ifname string, ips []netip.Addr) er
 	}
 	return ifc.Announce(ips...)
 }
+
+// Probe implements the API.
+func (d *Daemon) Probe(ctx context.Context, q api.ProbeRequest, found func(api.Probed)) error {
+	ifc, ok := d.host.Interface(q.Interface)
+	if !ok {
+		return fmt.Errorf("probing on %s: %w", q.Interface, unknown(q.Interface))
+	}
+	return ifc.Probe(ctx, q.IPs, q.Fast, func(p host.Probed) {
+		found(api.Probed{IP: p.IP, Free: p.Free, MAC: api.MAC(p.MAC.String())})
+	})
+}

@@ -238,26 +238,36 @@ func (s *Server) postAnnounce(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var q api.AnnounceRequest
-	err := decodeBody(w, r,
-		field{"interface", &q.Interface, wantName, true},
-		field{"ips", &q.IPs, wantIPs, true})
-	if err != nil {
+	if err := decodeBody(w, r, onInterface(&q.Interface, &q.IPs)...); err != nil {
 		return err
 	}
-	if q.Interface == "" {
-		return fmt.Errorf("interface: empty; want %s: %w", wantName, syscall.EINVAL)
-	}
-	if len(q.IPs) == 0 {
-		return fmt.Errorf("ips: empty; want %s: %w", wantIPs, syscall.EINVAL)
-	}
-	for _, ip := range q.IPs {
-		if err := checkIP("ips", ip); err != nil {
-			return err
-		}
+	if err := checkOnInterface(q.Interface, q.IPs); err != nil {
+		return err
 	}
 	if err := s.backend.Announce(r.Context(), q.Interface, q.IPs); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// onInterface are the keys of a body about addresses on an interface.
+func onInterface(iface *string, ips *[]netip.Addr) []field {
+	return []field{{"interface", iface, wantName, true}, {"ips", ips, wantIPs, true}}
+}
+
+// checkOnInterface returns what is wrong with the values of [onInterface].
+func checkOnInterface(iface string, ips []netip.Addr) error {
+	if iface == "" {
+		return fmt.Errorf("interface: empty; want %s: %w", wantName, syscall.EINVAL)
+	}
+	if len(ips) == 0 {
+		return fmt.Errorf("ips: empty; want %s: %w", wantIPs, syscall.EINVAL)
+	}
+	for _, ip := range ips {
+		if err := checkIP("ips", ip); err != nil {
+			return err
+		}
+	}
 	return nil
 }

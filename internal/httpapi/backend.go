@@ -41,6 +41,11 @@ type Table interface {
 	// Announce announces own or published addresses now. EADDRNOTAVAIL if one is
 	// neither; then none is announced.
 	Announce(ctx context.Context, iface string, ips []netip.Addr) error
+	// Probe asks whether addresses are free on an interface and calls found for each
+	// as it becomes known, one at a time and not after it has returned. It ends when
+	// ctx is done. EINVAL if an address is not one of a host, or is there twice;
+	// ENETDOWN without a link.
+	Probe(ctx context.Context, q api.ProbeRequest, found func(api.Probed)) error
 }
 
 // Proxy is the rules of who is answered for whom.

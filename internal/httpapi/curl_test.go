@@ -39,7 +39,7 @@ func TestCurl(t *testing.T) {
 		{`"target":"198.51.100.9"`, []string{"-G", "-d", "interface=eth0", "-d", "target=198.51.100.9", "-d", "sender=192.0.2.1", "http://isat/v1/explain"}},
 		{"}\n200", []string{"-X", "DELETE", "-G", "-d", "prefix=198.51.100.0/24", "-d", "interface=eth0", "http://isat/v1/proxy"}},
 		{"}\n400", []string{"-X", "PUT", "-d", `{"ip":`, "http://isat/v1/arp"}},
-		{"}\n404", []string{"http://isat/v1/probe"}},
+		{"}\n404", []string{"http://isat/v1/history"}},
 		{"}\n413", []string{"-d", "@" + long, "http://isat/v1/reload"}},
 		{"204", []string{"-d", `{"interface":"eth0","ips":["192.0.2.1"]}`, "http://isat/v1/announce"}},
 	} {

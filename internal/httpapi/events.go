@@ -28,11 +28,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := waiting(r)
 	defer cancel()
 	control := http.NewResponseController(w)
-	h := w.Header()
-	h.Set("Content-Type", "application/x-ndjson")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(http.StatusOK)
+	startNDJSON(w)
 	// A stream is slow by nature, until the server wants to end.
 	_ = control.SetWriteDeadline(time.Time{})
 	defer context.AfterFunc(ctx, func() { _ = control.SetWriteDeadline(time.Now().Add(grace / 2)) })()

@@ -39,6 +39,7 @@ type fake struct {
 	rules   []api.ProxyRule
 	err     error // of every call, if there is one
 	resolve func(context.Context) error
+	probe   func(ctx context.Context, q api.ProbeRequest, found func(api.Probed)) error // nil: all are free
 	status  api.Status
 	stats   api.Stats
 }
@@ -114,6 +115,19 @@ func (f *fake) Resolve(ctx context.Context, ip netip.Addr, iface string) (api.En
 
 func (f *fake) Announce(_ context.Context, iface string, ips []netip.Addr) error {
 	return f.called("announce %q %v", iface, ips)
+}
+
+func (f *fake) Probe(ctx context.Context, q api.ProbeRequest, found func(api.Probed)) error {
+	if err := f.called("probe %q %v %v", q.Interface, q.IPs, q.Fast); err != nil {
+		return err
+	}
+	if f.probe != nil {
+		return f.probe(ctx, q, found)
+	}
+	for _, ip := range q.IPs {
+		found(api.Probed{IP: ip, Free: true})
+	}
+	return nil
 }
 
 func (f *fake) ProxyRules(context.Context) ([]api.ProxyRule, error) {

@@ -93,6 +93,11 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/v1/announce", `{"interface":"eth0","ips":"192.0.2.1"}`, "ips: want a list"},
 		{"POST", "/v1/announce", `{"interface":"eth0","ips":["192.0.2.1",null]}`, "ips: want"},
 		{"POST", "/v1/announce", `{"interface":"eth0","ips":["::1"]}`, "ips: want"},
+		{"POST", "/v1/probe", `{"ips":["192.0.2.1"]}`, "interface: missing"},
+		{"POST", "/v1/probe", `{"interface":"eth0","ips":[]}`, "ips: empty"},
+		{"POST", "/v1/probe", `{"interface":"eth0","ips":["::ffff:192.0.2.1"]}`, "ips: want"},
+		{"POST", "/v1/probe", `{"interface":"eth0","ips":["192.0.2.1"],"fast":1}`, "fast: want true or false, not 1"},
+		{"POST", "/v1/probe?fast=1", `{"interface":"eth0","ips":["192.0.2.1"]}`, "no parameters here"},
 		{"PUT", "/v1/sysctl/a", `{}`, "value: missing"},
 		{"DELETE", "/v1/sysctl/a?interface=", "", "interface: empty; leave it out for the whole host"},
 		{"PUT", "/v1/sysctl/a", `{"value":"5"}`, `value: want a whole number, not "5"`},
@@ -130,13 +135,14 @@ func TestBodyTooLong(t *testing.T) {
 func TestUnknownPaths(t *testing.T) {
 	r := start(t, root)
 	for _, path := range []string{"/", "/v1", "/v1/", "/v2/arp", "/v1/arp/", "//v1/arp", "/v1/../v1/arp", "/v1/arp/192.0.2.1/x",
-		"/v1/probe", "/v1/proxy/eth0", "/v1/explain/eth0", "/v1/history", "/v1/ipmp", "/v1/ipmp/probes", "/v1/interfaces/eth0", "/debug/pprof/"} {
+		"/v1/proxy/eth0", "/v1/explain/eth0", "/v1/history", "/v1/ipmp", "/v1/ipmp/probes", "/v1/interfaces/eth0", "/debug/pprof/"} {
 		r.do(t, "GET", path, "").wantError(t, http.StatusNotFound, "ENOENT")
 		r.do(t, "POST", path, "{}").wantError(t, http.StatusNotFound, "ENOENT")
 	}
 	for _, c := range []struct{ method, path, allow string }{
 		{"POST", "/v1/arp", "DELETE, GET, HEAD, PUT"},
 		{"GET", "/v1/resolve", "POST"},
+		{"GET", "/v1/probe", "POST"},
 		{"PATCH", "/v1/sysctl/x", "DELETE, GET, HEAD, PUT"},
 		{"OPTIONS", "/v1/status", "GET, HEAD"},
 		{"GET", "/v1/arp/192.0.2.1", "DELETE"},
@@ -169,6 +175,8 @@ func TestGoodInput(t *testing.T) {
 		{"DELETE", "/v1/arp?interface=eth0", "", 200, `delete all "eth0"`, `{"entries":[]}`},
 		{"POST", "/v1/resolve", `{"ip":"192.0.2.9","interface":"eth0","timeout":0.5}`, 200, `resolve 192.0.2.9 "eth0"`, ""},
 		{"POST", "/v1/announce", `{"interface":"eth0","ips":["192.0.2.1","192.0.2.2"]}`, 204, `announce "eth0" [192.0.2.1 192.0.2.2]`, ""},
+		{"POST", "/v1/probe", `{"interface":"eth0","ips":["192.0.2.1","192.0.2.2"],"fast":true}`, 200, `probe "eth0" [192.0.2.1 192.0.2.2] true`,
+			`{"ip":"192.0.2.1","free":true}` + "\n" + `{"ip":"192.0.2.2","free":true}`},
 		{"PUT", "/v1/arp", `{"ip":"192.0.2.10","mac":"auto","pub":true}`, 201, "set {IP:192.0.2.10 MAC:auto Interface: Temp:false Pub:1 Action:}", ""},
 		{"GET", "/v1/proxy", "", 200, "rules", `{"rules":[]}`},
 		{"PUT", "/v1/proxy", `{"prefix":"198.51.100.0/24","interface":"eth0"}`, 201, "set rule {Prefix:198.51.100.0/24 Interface:eth0 Ether:auto DenyFrom:[]}",

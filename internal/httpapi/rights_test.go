@@ -23,6 +23,7 @@ var samples = []struct {
 	{"DELETE", "/v1/arp/192.0.2.9", "", changing},
 	{"POST", "/v1/resolve", `{"ip":"192.0.2.9"}`, changing},
 	{"POST", "/v1/announce", `{"interface":"eth0","ips":["192.0.2.1"]}`, changing},
+	{"POST", "/v1/probe", `{"interface":"eth0","ips":["192.0.2.1"]}`, changing},
 	{"GET", "/v1/proxy", "", reading},
 	{"PUT", "/v1/proxy", `{"prefix":"198.51.100.0/24","interface":"eth0"}`, changing},
 	{"DELETE", "/v1/proxy?prefix=198.51.100.0/24&interface=eth0", "", changing},

@@ -27,6 +27,7 @@ func (s *Server) routes() []route {
 		{"DELETE /v1/arp/{ip}", changing, s.deleteEntry},
 		{"POST /v1/resolve", changing, s.postResolve},
 		{"POST /v1/announce", changing, s.postAnnounce},
+		{"POST /v1/probe", changing, s.postProbe},
 		{"GET /v1/proxy", reading, s.getProxyRules},
 		{"PUT /v1/proxy", changing, s.putProxyRule},
 		{"DELETE /v1/proxy", changing, s.deleteProxyRule},
