@@ -91,7 +91,11 @@ func (i *inquiry) own() bool {
 // published is arp -s with pub: for any sender, probes included.
 func (i *inquiry) published() bool {
 	publication, mac := i.host.Published(i.Request.TargetIP)
-	if publication != PublishedHere {
+	switch publication {
+	case PublishedHere:
+	case PublishedUnverified:
+		return i.found(PublishedWithheld)
+	default:
 		i.elsewhere = publication == PublishedElsewhere
 		return i.found(PublishedNone)
 	}

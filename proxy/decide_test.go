@@ -49,6 +49,9 @@ var decisions = []struct {
 	{"published, asker not known", without(probe("198.51.100.9")), world{publication: PublishedHere}, nil, PublishedAnswer, ownMAC},
 	{"published before a rule", ask("198.51.100.9"), world{publication: PublishedHere, pubMAC: otherMAC}, everything, PublishedAnswer, otherMAC},
 	{"published, the owner is refused by no rule after", ask("198.51.100.9"), world{publication: PublishedHere, heard: askerMAC, settings: both, routes: through, state: Known}, everything, PublishedOwner, none},
+	{"published, not verified", ask("198.51.100.9"), world{publication: PublishedUnverified, pubMAC: otherMAC}, nil, PublishedWithheld, none},
+	{"published, not verified, before a rule", ask("198.51.100.9"), world{publication: PublishedUnverified}, everything, PublishedWithheld, none},
+	{"published, not verified, the owner asks", ask("198.51.100.9"), world{publication: PublishedUnverified, heard: askerMAC}, nil, PublishedWithheld, none},
 
 	// Prefix rules.
 	{"rule", ask("198.51.100.9"), world{}, network, PrefixAnswer, ownMAC},

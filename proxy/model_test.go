@@ -52,6 +52,8 @@ func (m model) answer(r Request, w *world) (Verdict, lladdr.Addr) {
 		return Answer, auto(w.ownMAC)
 	case w.ownership != Foreign:
 		return Ignore, none
+	case w.publication == PublishedUnverified:
+		return Refuse, none
 	case w.publication == PublishedHere && (owner || r.SenderMAC == auto(w.pubMAC)):
 		return Refuse, none
 	case w.publication == PublishedHere:
@@ -110,7 +112,7 @@ var (
 			// Foreign and Unpublished more often, for the later steps.
 			ownership:   rapid.SampledFrom([]Ownership{Foreign, Foreign, Foreign, Foreign, Owned, Withheld, Broadcast}).Draw(t, "ownership"),
 			ownMAC:      genMAC.Draw(t, "own mac"),
-			publication: rapid.SampledFrom([]Publication{Unpublished, Unpublished, PublishedHere, PublishedElsewhere}).Draw(t, "publication"),
+			publication: rapid.SampledFrom([]Publication{Unpublished, Unpublished, PublishedHere, PublishedElsewhere, PublishedUnverified}).Draw(t, "publication"),
 			pubMAC:      genMAC.Draw(t, "published mac"),
 			heard:       genMAC.Draw(t, "heard"),
 			routes:      Routes{back.Draw(t, "to"), back.Draw(t, "back")},

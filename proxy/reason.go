@@ -61,9 +61,10 @@ const (
 	OwnWithheld  // an own address, which the interface does not answer for
 	OwnBroadcast // a broadcast address
 
-	PublishedNone   // goes on
-	PublishedAnswer // a published entry on the interface
-	PublishedOwner  // the host asks that the entry is for
+	PublishedNone     // goes on
+	PublishedAnswer   // a published entry on the interface
+	PublishedOwner    // the host asks that the entry is for
+	PublishedWithheld // a published entry, and probing has not found the address free
 
 	PrefixNone   // goes on
 	PrefixAnswer // a rule for the interface
@@ -115,9 +116,10 @@ var outcomes = [numReasons]outcome{
 	OwnWithheld:  {StepOwn, true, Ignore, "own_withheld", "{target} is an address of this host that {interface} does not answer for (arp_ignore, or it is not verified)"},
 	OwnBroadcast: {StepOwn, true, Ignore, "own_broadcast", "{target} is a broadcast address of {interface}"},
 
-	PublishedNone:   {StepPublished, false, Ignore, "published_none", "{target} has none on {interface}"},
-	PublishedAnswer: {StepPublished, true, Answer, "published_answer", "{target} is published on {interface}"},
-	PublishedOwner:  {StepPublished, true, Refuse, "published_owner", "{target} is published on {interface}, but {sender_mac} is {target} itself"},
+	PublishedNone:     {StepPublished, false, Ignore, "published_none", "{target} has none on {interface}"},
+	PublishedAnswer:   {StepPublished, true, Answer, "published_answer", "{target} is published on {interface}"},
+	PublishedOwner:    {StepPublished, true, Refuse, "published_owner", "{target} is published on {interface}, but {sender_mac} is {target} itself"},
+	PublishedWithheld: {StepPublished, true, Refuse, "published_withheld", "{target} is published on {interface}, but not verified: it is being probed, or somebody else uses it"},
 
 	PrefixNone:   {StepPrefix, false, Ignore, "prefix_none", "no rule for {interface} has {target} in its prefix"},
 	PrefixAnswer: {StepPrefix, true, Answer, "prefix_answer", "{prefix} on {interface} has {target}"},

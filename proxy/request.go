@@ -77,6 +77,7 @@ const (
 	Unpublished        Publication = iota // nowhere
 	PublishedHere                         // on the interface of the request
 	PublishedElsewhere                    // on another interface only
+	PublishedUnverified                   // on the interface of the request, but the address is not known to be free yet
 )
 
 // Router makes routing decisions. now is the time of the request.

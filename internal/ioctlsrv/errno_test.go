@@ -1,6 +1,7 @@
 package ioctlsrv
 
 import (
+	"net/netip"
 	"syscall"
 	"testing"
 
@@ -83,6 +84,7 @@ func TestErrno(t *testing.T) {
 		{"arp_ha of another medium", root, plainOf(s, ip9, hardware(7)), syscall.EINVAL},
 		{"ATF_NETMASK", root, plainOf(s, ip9, linuxFlags(0x2c)), syscall.EINVAL},
 		{"ATF_DONTPUB alone", root, plainOf(s, ip9, linuxFlags(0x44)), syscall.EINVAL},
+		{"broadcast address", root, plainOf(s, netip.MustParseAddr("192.0.2.255"), nil), syscall.EINVAL},
 		{"multicast link-layer address", root, plainOf(s, ip9, mac(lladdr.MustParse("01:00:5e:00:00:01"))), syscall.EINVAL},
 
 		// ENXIO: interfaces and entries.
@@ -102,8 +104,12 @@ func TestErrno(t *testing.T) {
 
 		// ENOTSUP: own addresses.
 		{"SET of an own address", root, plainOf(s, ownIP, nil), syscall.ENOTSUP},
+		{"SET of an own address, extended", root, extendedOf(sx, ownIP, "", nil), syscall.ENOTSUP},
+		{"SET of an own address, extended and named", root, extendedOf(sx, ownIP, "e0", nil), syscall.ENOTSUP},
+		{"SET of an own address with a wrong length", root, extendedOf(sx, ownIP, "", alen(5)), syscall.EINVAL}, // 2.1: step 5 before step 8
 		{"SET of an own address on another interface", root, extendedOf(sx, ownIP, "e1", nil), syscall.ENXIO},
 		{"DELETE of an own address", root, extendedOf(dx, ownIP, "", nil), syscall.ENOTSUP},
+		{"DELETE of an own address, plain", root, plainOf(d, ownIP, nil), syscall.ENOTSUP},
 		{"GET of an own address", root, extendedOf(gx, ownIP, "", nil), 0},
 
 		{"SET", root, plainOf(s, none, nil), 0},
