@@ -1,7 +1,9 @@
 // Package e2e tests the isat daemon against referees: the plain Linux kernel,
 // arping of iputils, arp of net-tools, ip of iproute2, tshark, which decodes every
-// frame that the daemon sent, and scapy, which makes the frames that no sound host
-// would send. It consists of tests and their harness only.
+// frame that the daemon sent, scapy, which makes the frames that no sound host
+// would send, systemd-networkd and NetworkManager, which detect duplicates by
+// themselves, and keepalived, which moves an address between hosts. It consists of
+// tests and their harness only.
 //
 // Each test draws its own network of namespaces:
 //
