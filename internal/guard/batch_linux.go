@@ -21,25 +21,24 @@ const (
 	verdictDrop   = 0 // NF_DROP of linux/netfilter.h
 	verdictAccept = 1 // NF_ACCEPT
 
-	// ifnameType is nft(8)'s number of the data type ifname (TYPE_IFNAME of its
-	// datatype.h). The kernel only keeps it, for nft list to show names.
-	ifnameType = 41
+	// nft(8)'s numbers of data types (enum datatypes of its datatype.h).
+	ipv4Type   = 7  // TYPE_IPADDR
+	ifnameType = 41 // TYPE_IFNAME
+
+	// nft(8)'s numbers of byte orders (enum byteorder of its datatype.h).
+	hostOrder    = 1 // BYTEORDER_HOST_ENDIAN: strings are shown as such
+	networkOrder = 2 // BYTEORDER_BIG_ENDIAN
 )
 
-// keyByteOrder is user data, of which the kernel knows nothing, that tells nft(8)
-// to show the elements as strings: type NFTNL_UDATA_SET_KEYBYTEORDER and length, a
-// byte each, then BYTEORDER_HOST_ENDIAN (libnftnl/udata.h, nft's datatype.h).
-var keyByteOrder = binary.NativeEndian.AppendUint32([]byte{0, 4}, 1)
-
 // elementsPerMessage keeps the attribute with the elements below the 65,535 bytes
-// that its length field holds; an element takes 28.
+// that its length field holds; an element takes 28 at most.
 const elementsPerMessage = 1024
 
-// batch is a list of nf_tables commands that the kernel applies all together or
-// not at all. A batch with its family alone is empty. Building goes on after an error, which
-// commit returns.
+// batch is a list of nf_tables commands on one table that the kernel applies all
+// together or not at all. A batch with its table alone is empty. Building goes on
+// after an error, which commit returns.
 type batch struct {
-	family   uint8
+	table    *table
 	commands []netlink.Message
 	err      error
 }
@@ -56,33 +55,33 @@ func (b *batch) add(command uint16, flags netlink.HeaderFlags, attributes func(*
 			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | command),
 			Flags: netlink.Request | netlink.Acknowledge | flags,
 		},
-		Data: append(header(b.family, 0), data...),
+		Data: append(header(b.table.family, 0), data...),
 	})
 }
 
 func (b *batch) newTable() {
 	b.add(unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl, func(a *netlink.AttributeEncoder) {
-		a.String(unix.NFTA_TABLE_NAME, tableName)
+		a.String(unix.NFTA_TABLE_NAME, b.table.name)
 		a.Uint32(unix.NFTA_TABLE_FLAGS, tableOwner)
 	})
 }
 
 func (b *batch) newSet() {
 	b.add(unix.NFT_MSG_NEWSET, netlink.Create|netlink.Excl, func(a *netlink.AttributeEncoder) {
-		a.String(unix.NFTA_SET_TABLE, tableName)
-		a.String(unix.NFTA_SET_NAME, setName)
+		a.String(unix.NFTA_SET_TABLE, b.table.name)
+		a.String(unix.NFTA_SET_NAME, b.table.set.name)
 		a.Uint32(unix.NFTA_SET_ID, 1) // any: unique among the sets of a batch
 		a.Uint32(unix.NFTA_SET_FLAGS, unix.NFT_SET_TIMEOUT)
-		a.Uint32(unix.NFTA_SET_KEY_TYPE, ifnameType)
-		a.Uint32(unix.NFTA_SET_KEY_LEN, unix.IFNAMSIZ)
+		a.Uint32(unix.NFTA_SET_KEY_TYPE, b.table.set.keyType)
+		a.Uint32(unix.NFTA_SET_KEY_LEN, b.table.set.keyLen)
 		a.Uint64(unix.NFTA_SET_TIMEOUT, uint64(Timeout.Milliseconds()))
-		a.Bytes(unix.NFTA_SET_USERDATA, keyByteOrder)
+		a.Bytes(unix.NFTA_SET_USERDATA, b.table.set.userData())
 	})
 }
 
 func (b *batch) newChain(c chain) {
 	b.add(unix.NFT_MSG_NEWCHAIN, netlink.Create|netlink.Excl, func(a *netlink.AttributeEncoder) {
-		a.String(unix.NFTA_CHAIN_TABLE, tableName)
+		a.String(unix.NFTA_CHAIN_TABLE, b.table.name)
 		a.String(unix.NFTA_CHAIN_NAME, c.name)
 		a.String(unix.NFTA_CHAIN_TYPE, "filter")
 		a.Uint32(unix.NFTA_CHAIN_POLICY, verdictAccept)
@@ -94,32 +93,17 @@ func (b *batch) newChain(c chain) {
 	})
 }
 
-// newRule appends "META @guarded counter drop" to a chain, where META is the
-// interface name that the packet came in or goes out by.
+// newRule appends "MATCH @SET counter drop" to a chain.
 func (b *batch) newRule(c chain) {
 	b.add(unix.NFT_MSG_NEWRULE, netlink.Create|netlink.Append, func(a *netlink.AttributeEncoder) {
-		a.String(unix.NFTA_RULE_TABLE, tableName)
+		a.String(unix.NFTA_RULE_TABLE, b.table.name)
 		a.String(unix.NFTA_RULE_CHAIN, c.name)
 		a.Nested(unix.NFTA_RULE_EXPRESSIONS, func(a *netlink.AttributeEncoder) error {
-			expression(a, "meta", func(a *netlink.AttributeEncoder) {
-				a.Uint32(unix.NFTA_META_KEY, c.meta)
-				a.Uint32(unix.NFTA_META_DREG, unix.NFT_REG_1)
-			})
-			expression(a, "lookup", func(a *netlink.AttributeEncoder) {
-				a.String(unix.NFTA_LOOKUP_SET, setName)
-				a.Uint32(unix.NFTA_LOOKUP_SREG, unix.NFT_REG_1)
-			})
-			expression(a, "counter", func(*netlink.AttributeEncoder) {})
-			expression(a, "immediate", func(a *netlink.AttributeEncoder) {
-				a.Uint32(unix.NFTA_IMMEDIATE_DREG, unix.NFT_REG_VERDICT)
-				a.Nested(unix.NFTA_IMMEDIATE_DATA, func(a *netlink.AttributeEncoder) error {
-					a.Nested(unix.NFTA_DATA_VERDICT, func(a *netlink.AttributeEncoder) error {
-						a.Uint32(unix.NFTA_VERDICT_CODE, verdictDrop)
-						return nil
-					})
-					return nil
-				})
-			})
+			e := &expressions{a}
+			c.match(e)
+			e.lookup(b.table.set.name)
+			e.counter()
+			e.drop()
 			return nil
 		})
 	})
@@ -128,36 +112,36 @@ func (b *batch) newRule(c chain) {
 // flushSet deletes the elements of the set, however many there are.
 func (b *batch) flushSet() {
 	b.add(unix.NFT_MSG_DELSETELEM, 0, func(a *netlink.AttributeEncoder) {
-		a.String(unix.NFTA_SET_ELEM_LIST_TABLE, tableName)
-		a.String(unix.NFTA_SET_ELEM_LIST_SET, setName)
+		a.String(unix.NFTA_SET_ELEM_LIST_TABLE, b.table.name)
+		a.String(unix.NFTA_SET_ELEM_LIST_SET, b.table.set.name)
 	})
 }
 
-// addElements adds interfaces to the set, with the timeout of the set.
-func (b *batch) addElements(names []string) {
-	for some := range slices.Chunk(names, elementsPerMessage) {
-		b.add(unix.NFT_MSG_NEWSETELEM, netlink.Create, elements(some))
+// addElements adds keys to the set, with the timeout of the set. One that is there
+// already stays as it is.
+func (b *batch) addElements(keys [][]byte) {
+	for some := range slices.Chunk(keys, elementsPerMessage) {
+		b.add(unix.NFT_MSG_NEWSETELEM, netlink.Create, b.elements(some))
 	}
 }
 
-// deleteElement deletes one interface from the set; the kernel refuses the batch
-// with ENOENT if it is not there.
-func (b *batch) deleteElement(name string) {
-	b.add(unix.NFT_MSG_DELSETELEM, 0, elements([]string{name}))
+// deleteElements deletes keys from the set; the kernel refuses the batch with
+// ENOENT if one is not there.
+func (b *batch) deleteElements(keys [][]byte) {
+	for some := range slices.Chunk(keys, elementsPerMessage) {
+		b.add(unix.NFT_MSG_DELSETELEM, 0, b.elements(some))
+	}
 }
 
-// elements encodes interface names as elements of the set.
-func elements(names []string) func(*netlink.AttributeEncoder) {
+// elements encodes keys as elements of the set.
+func (b *batch) elements(keys [][]byte) func(*netlink.AttributeEncoder) {
 	return func(a *netlink.AttributeEncoder) {
-		a.String(unix.NFTA_SET_ELEM_LIST_TABLE, tableName)
-		a.String(unix.NFTA_SET_ELEM_LIST_SET, setName)
+		a.String(unix.NFTA_SET_ELEM_LIST_TABLE, b.table.name)
+		a.String(unix.NFTA_SET_ELEM_LIST_SET, b.table.set.name)
 		a.Nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func(a *netlink.AttributeEncoder) error {
-			for _, name := range names {
+			for _, key := range keys {
 				a.Nested(unix.NFTA_LIST_ELEM, func(a *netlink.AttributeEncoder) error {
 					a.Nested(unix.NFTA_SET_ELEM_KEY, func(a *netlink.AttributeEncoder) error {
-						// The meta expression pads the name with zeroes, too.
-						key := make([]byte, unix.IFNAMSIZ)
-						copy(key, name)
 						a.Bytes(unix.NFTA_DATA_VALUE, key)
 						return nil
 					})
@@ -169,17 +153,10 @@ func elements(names []string) func(*netlink.AttributeEncoder) {
 	}
 }
 
-// expression appends one expression to a list of them.
-func expression(a *netlink.AttributeEncoder, name string, attributes func(*netlink.AttributeEncoder)) {
-	a.Nested(unix.NFTA_LIST_ELEM, func(a *netlink.AttributeEncoder) error {
-		a.String(unix.NFTA_EXPR_NAME, name)
-		a.Nested(unix.NFTA_EXPR_DATA, func(a *netlink.AttributeEncoder) error {
-			attributes(a)
-			return nil
-		})
-		return nil
-	})
-}
+// userData is of what the kernel knows nothing: it tells nft(8) how to show the
+// elements. It is type NFTNL_UDATA_SET_KEYBYTEORDER and length, a byte each, then
+// the byte order (libnftnl/udata.h).
+func (s *set) userData() []byte { return binary.NativeEndian.AppendUint32([]byte{0, 4}, s.order) }
 
 // encode returns attributes in the byte order of nf_tables.
 func encode(attributes func(*netlink.AttributeEncoder)) ([]byte, error) {

@@ -19,13 +19,13 @@ type Count struct {
 // Counters are the packets that the guard dropped, on all interfaces together:
 // those of the kernel's own ARP, or IPv4 ones.
 type Counters struct {
-	In  Count // received ones that the kernel would have acted on
-	Out Count // ones that the kernel would have sent; of ARP only
+	In  Count // received ones that the kernel would have acted on; not of [OpenSenders]
+	Out Count // ones that the kernel would have sent; not of [OpenIP]
 }
 
 // Counters asks the kernel for the counters. The error wraps [ErrLost] if the
 // table is no longer there and [net.ErrClosed] after Close.
-func (g *Guard) Counters() (Counters, error) {
+func (g *Guard[K]) Counters() (Counters, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	counters, err := g.counters()
@@ -35,12 +35,12 @@ func (g *Guard) Counters() (Counters, error) {
 	return counters, nil
 }
 
-func (g *Guard) counters() (Counters, error) {
+func (g *Guard[K]) counters() (Counters, error) {
 	if g.closed {
 		return Counters{}, net.ErrClosed
 	}
 	rules, err := request(g.conn, g.table.family, unix.NFT_MSG_GETRULE, netlink.Dump, func(a *netlink.AttributeEncoder) {
-		a.String(unix.NFTA_RULE_TABLE, tableName)
+		a.String(unix.NFTA_RULE_TABLE, g.table.name)
 	})
 	if err != nil {
 		return Counters{}, err
@@ -57,7 +57,7 @@ func (g *Guard) counters() (Counters, error) {
 		switch chain {
 		case inputChain, preroutingChain:
 			counters.In = count
-		case outputChain:
+		case outputChain, postroutingChain:
 			counters.Out = count
 		}
 	}

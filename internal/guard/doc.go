@@ -1,7 +1,8 @@
-// Package guard silences the kernel's own ARP on chosen interfaces while isat
-// speaks ARP there, and gives it its voice back by itself if isat dies or hangs.
+// Package guard keeps the kernel from doing what isat does for it, or what isat
+// says it must not do yet, and lets it by itself if isat dies or hangs.
 //
-// The guard is an nftables table of family arp:
+// It silences the kernel's own ARP on chosen interfaces while isat speaks ARP
+// there, by an nftables table of family arp:
 //
 //	table arp isat {                      # flags owner
 //	        set guarded { type ifname; timeout 3s; }
@@ -25,6 +26,24 @@
 //	                iifname @guarded counter drop
 //	        }
 //	}
+//
+// A third table keeps the kernel from sending from own addresses of which it is
+// not known yet whether they are somebody else's:
+//
+//	table ip isat_dad {                   # flags owner
+//	        set unverified { type ipv4_addr; timeout 3s; }
+//	        chain postrouting {
+//	                type filter hook postrouting priority 300; policy accept;
+//	                oif != "lo" ip saddr @unverified counter drop
+//	        }
+//	}
+//
+// It has the address alone and not the interface with it. Linux' addresses belong
+// to the machine (RFC 1122 section 3.3.4.2, the weak model): a packet may leave by
+// another interface than that of its source address, and who has the address, too,
+// would get the answers all the same. It stands after source NAT, which can give
+// what is forwarded the address. What leaves by lo is between the machine's own
+// programs.
 //
 // Two things end a guard without a line of isat being run:
 //

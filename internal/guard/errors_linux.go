@@ -36,12 +36,13 @@ type TakenError struct {
 	// nobody owns the table: somebody made it by hand.
 	Port   uint32
 	Family string // of the table
+	Table  string // its name
 }
 
 // Error says who has the table and what can be done.
 func (e *TakenError) Error() string {
 	if e.Port == 0 {
-		return fmt.Sprintf("a table of that name exists and is not isat's; delete it: nft delete table %s %s", e.Family, tableName)
+		return fmt.Sprintf("a table of that name exists and is not isat's; delete it: nft delete table %s %s", e.Family, e.Table)
 	}
 	return fmt.Sprintf("another process owns a table of that name (netlink port %d, usually its process id); it goes when that process ends", e.Port)
 }
@@ -55,7 +56,7 @@ const (
 	featureARP      = "the arp family of nf_tables (CONFIG_NF_TABLES_ARP)"
 	featureIP       = "the ip family of nf_tables (CONFIG_NF_TABLES_IPV4)"
 	featureOwner    = "nftables tables with an owner (Linux 5.12)"
-	featureSet      = "nftables sets with timeouts and the expressions meta, lookup, counter and immediate (CONFIG_NF_TABLES and its modules)"
+	featureSet      = "nftables sets with timeouts and the expressions meta, cmp, payload, lookup, counter and immediate (CONFIG_NF_TABLES and its modules)"
 )
 
 // explainSocket explains why there is no netfilter socket.
@@ -74,7 +75,7 @@ func explainCreate(r *refusal, t table, owner func() (uint32, error)) error {
 		if err != nil {
 			return fmt.Errorf("%w, and asking for its owner failed: %w", r.err, err)
 		}
-		return &TakenError{Port: port, Family: t.name}
+		return &TakenError{Port: port, Family: t.familyName, Table: t.name}
 	}
 	switch r.command {
 	case noCommand:

@@ -8,16 +8,16 @@ import (
 )
 
 // Destroy deletes the table through the socket that owns it: nobody else can.
-func (g *Guard) Destroy() error {
+func (g *Guard[K]) Destroy() error {
 	b := g.batch()
 	b.add(unix.NFT_MSG_DELTABLE, 0, func(a *netlink.AttributeEncoder) {
-		a.String(unix.NFTA_TABLE_NAME, tableName)
+		a.String(unix.NFTA_TABLE_NAME, g.table.name)
 	})
 	return g.apply(b)
 }
 
 // CloseOnExec reports whether the guard's socket is closed by execve(2).
-func (g *Guard) CloseOnExec() (bool, error) {
+func (g *Guard[K]) CloseOnExec() (bool, error) {
 	raw, err := g.conn.SyscallConn()
 	if err != nil {
 		return false, err

@@ -21,9 +21,9 @@ import (
 )
 
 // open opens a guard in a namespace.
-func open(t *testing.T, ns *testns.NS) *guard.Guard {
+func open(t *testing.T, ns *testns.NS) *guard.Guard[string] {
 	t.Helper()
-	var g *guard.Guard
+	var g *guard.Guard[string]
 	err := ns.Do(func() (err error) {
 		g, err = guard.Open()
 		return err
@@ -35,14 +35,14 @@ func open(t *testing.T, ns *testns.NS) *guard.Guard {
 	return g
 }
 
-func refresh(t *testing.T, g *guard.Guard, names ...string) {
+func refresh(t *testing.T, g *guard.Guard[string], names ...string) {
 	t.Helper()
 	if err := g.Refresh(names); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func counters(t *testing.T, g *guard.Guard) guard.Counters {
+func counters(t *testing.T, g *guard.Guard[string]) guard.Counters {
 	t.Helper()
 	c, err := g.Counters()
 	if err != nil {
@@ -52,7 +52,7 @@ func counters(t *testing.T, g *guard.Guard) guard.Counters {
 }
 
 // refreshing keeps e0 guarded until the end of the test, or until stop.
-func refreshing(t *testing.T, g *guard.Guard, every time.Duration) (stop func()) {
+func refreshing(t *testing.T, g *guard.Guard[string], every time.Duration) (stop func()) {
 	t.Helper()
 	refresh(t, g, "e0")
 	done, ended := make(chan struct{}), make(chan struct{})

@@ -33,7 +33,7 @@ const ipRuleset = `table ip isat { # progname ...
 func TestIPTable(t *testing.T) {
 	ns := testns.New(t)
 	open(t, ns)
-	var g *guard.Guard
+	var g *guard.Guard[string]
 	if err := ns.Do(func() (err error) { g, err = guard.OpenIP(); return err }); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestIPTable(t *testing.T) {
 // by another it does.
 func TestIPIsDropped(t *testing.T) {
 	ns := testns.New(t)
-	var g *guard.Guard
+	var g *guard.Guard[string]
 	if err := ns.Do(func() (err error) { g, err = guard.OpenIP(); return err }); err != nil {
 		t.Fatal(err)
 	}

@@ -60,8 +60,9 @@ type Manager struct {
 	// rejections has the routes of entries with an action. Guarded by updating.
 	rejections map[rejectKey]*rejection
 
-	guard   *silence // the kernel's ARP, on what is taken over and on ports
-	ipGuard *silence // IPv4, on ports
+	guard      *silence[string]     // the kernel's ARP, on what is taken over and on ports
+	ipGuard    *silence[string]     // IPv4, on ports
+	unverified *silence[netip.Addr] // what the kernel would send from addresses that are not verified
 
 	mu    sync.Mutex
 	ports map[string]int // held by HoldPort: name and index
@@ -112,7 +113,8 @@ func Open(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{log: o.Log, lock: lock, guard: newSilence(o.Log, guard.Open), ipGuard: newSilence(o.Log, guard.OpenIP), away: make(map[string][]host.Change),
+	m := &Manager{log: o.Log, lock: lock, guard: newSilence(o.Log, guard.Open), ipGuard: newSilence(o.Log, guard.OpenIP),
+		unverified: newSilence(o.Log, guard.OpenSenders), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
 		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int)}
 	m.taken.Store(&map[int]*taken{})
@@ -176,7 +178,7 @@ func (m *Manager) Bind(h *host.Host) error {
 func (m *Manager) Close() error {
 	var errs []error
 	m.mu.Lock()
-	errs = append(errs, m.ipGuard.close(), m.guard.close())
+	errs = append(errs, m.unverified.close(), m.ipGuard.close(), m.guard.close())
 	m.mu.Unlock()
 	if m.misses != nil {
 		errs = append(errs, m.misses.Close())

@@ -10,78 +10,102 @@ import (
 	"github.com/isat-project/isat/internal/guard"
 )
 
-// silence is a guard and the interfaces that it is for. It has a lock of its own, so
-// that it is refreshed in time whatever else the manager is busy with: a large table
-// takes longer to write down, or to compare with the kernel's, than a guard lasts.
-// Safe for concurrent use.
-type silence struct {
-	open func() (*guard.Guard, error)
+// silence is a guard and the interfaces, or addresses, that it is for. It has a
+// lock of its own, so that it is refreshed in time whatever else the manager is
+// busy with: a large table takes longer to write down, or to compare with the
+// kernel's, than a guard lasts. Safe for concurrent use.
+type silence[K guard.Key] struct {
+	open func() (*guard.Guard[K], error)
 	log  *slog.Logger
 
 	mu    sync.Mutex
-	guard *guard.Guard // nil while there is no interface
-	names map[string]bool
+	guard *guard.Guard[K] // nil while there is no key
+	keys  map[K]bool
 }
 
-func newSilence(log *slog.Logger, open func() (*guard.Guard, error)) *silence {
-	return &silence{open: open, log: log, names: make(map[string]bool)}
+func newSilence[K guard.Key](log *slog.Logger, open func() (*guard.Guard[K], error)) *silence[K] {
+	return &silence[K]{open: open, log: log, keys: make(map[K]bool)}
 }
 
 // prepare makes the guard's table, which fails if the kernel lacks a feature, and
 // silences nothing.
-func (s *silence) prepare() (err error) {
+func (s *silence[K]) prepare() (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ensure()
 }
 
-func (s *silence) ensure() (err error) {
+func (s *silence[K]) ensure() (err error) {
 	if s.guard == nil {
 		s.guard, err = s.open()
 	}
 	return err
 }
 
-// add silences an interface.
-func (s *silence) add(name string) error {
+// add silences keys.
+func (s *silence[K]) add(keys ...K) error {
+	if len(keys) == 0 {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ensure(); err != nil {
 		return err
 	}
-	s.names[name] = true
+	for _, k := range keys {
+		s.keys[k] = true
+	}
+	if err := s.guard.Add(keys...); !errors.Is(err, guard.ErrLost) {
+		return err
+	}
 	return s.refreshed()
 }
 
-// remove ends the silence of an interface. The last one takes the table with it.
-func (s *silence) remove(name string) error {
+// fewKeys is how many keys are removed one by one; to write all the others anew
+// costs less than to remove many.
+const fewKeys = 16
+
+// remove ends the silence of keys. The last one takes the table with it.
+func (s *silence[K]) remove(keys ...K) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.names, name)
+	var there []K
+	for _, k := range keys {
+		if s.keys[k] {
+			there = append(there, k)
+			delete(s.keys, k)
+		}
+	}
 	switch {
 	case s.guard == nil:
 		return nil
-	case len(s.names) > 0:
-		return s.guard.Remove(name)
+	case len(s.keys) == 0:
+		return s.closed()
+	case len(there) > fewKeys:
+		return s.refreshed()
 	}
-	return s.closed()
+	var errs []error
+	for _, k := range there {
+		errs = append(errs, s.guard.Remove(k))
+	}
+	return errors.Join(errs...)
 }
 
 // rename follows an interface that has another name now.
-func (s *silence) rename(old, name string) error {
+func (s *silence[K]) rename(old, key K) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.names[old] {
+	if !s.keys[old] {
 		return nil
 	}
-	delete(s.names, old)
-	s.names[name] = true
+	delete(s.keys, old)
+	s.keys[key] = true
 	return s.refreshed() // the old name's time runs out
 }
 
 // refresh makes the guard last for another [guard.Timeout], and opens one anew that
 // somebody has destroyed.
-func (s *silence) refresh() error {
+func (s *silence[K]) refresh() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.guard == nil {
@@ -90,9 +114,9 @@ func (s *silence) refresh() error {
 	return s.refreshed()
 }
 
-func (s *silence) refreshed() error {
-	names := slices.Sorted(maps.Keys(s.names))
-	err := s.guard.Refresh(names)
+func (s *silence[K]) refreshed() error {
+	keys := slices.Collect(maps.Keys(s.keys))
+	err := s.guard.Refresh(keys)
 	if !errors.Is(err, guard.ErrLost) {
 		return err
 	}
@@ -102,11 +126,11 @@ func (s *silence) refreshed() error {
 		s.guard = nil
 		return err
 	}
-	return s.guard.Refresh(names)
+	return s.guard.Refresh(keys)
 }
 
 // counters returns what the guard has dropped.
-func (s *silence) counters() (guard.Counters, error) {
+func (s *silence[K]) counters() (guard.Counters, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.guard == nil {
@@ -116,17 +140,17 @@ func (s *silence) counters() (guard.Counters, error) {
 }
 
 // close ends every silence.
-func (s *silence) close() error {
+func (s *silence[K]) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.names)
+	clear(s.keys)
 	if s.guard == nil {
 		return nil
 	}
 	return s.closed()
 }
 
-func (s *silence) closed() error {
+func (s *silence[K]) closed() error {
 	err := s.guard.Close()
 	s.guard = nil
 	return err
