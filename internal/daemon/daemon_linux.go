@@ -93,6 +93,7 @@ func open(o Options) (*Daemon, error) {
 	if err := d.takeover.Bind(d.host); err != nil {
 		return nil, errors.Join(err, d.takeover.Close())
 	}
+	d.takeover.SetPolicies(policies(o.Config))
 	rights, err := rights(o.Config.Daemon)
 	if err == nil {
 		err = d.openHosts()
@@ -248,7 +249,15 @@ func (d *Daemon) spec(c config.Config, name string) (takeover.Spec, bool) {
 	if !ok || ofHost(c, name) {
 		return takeover.Spec{}, false
 	}
-	return takeover.Spec{Name: name, Observe: i.Datapath == config.Observe || d.options.Observe, Mode: mode(i.ARP)}, true
+	return d.specOf(i, name), true
+}
+
+// specOf returns how a section wants an interface taken over.
+func (d *Daemon) specOf(i config.Interface, name string) takeover.Spec {
+	return takeover.Spec{
+		Name: name, Observe: i.Datapath == config.Observe || d.options.Observe, Mode: mode(i.ARP),
+		DAD: i.DAD, Down: down(i.Down), Reprobe: reprobe(i.Reprobe),
+	}
 }
 
 // matched is spec for an interface that exists: it may have come just now, after

@@ -99,6 +99,7 @@ func (d *Daemon) replace(old, new config.Config) error {
 		return err
 	}
 	d.takeover.Reconfigure()
+	d.takeover.SetPolicies(policies(new))
 	if err := d.release(old, new); err != nil {
 		return err
 	}
@@ -106,12 +107,17 @@ func (d *Daemon) replace(old, new config.Config) error {
 }
 
 // release hands back the interfaces that the new configuration does not want, or
-// wants otherwise. Those that were taken by hand stay.
+// wants otherwise. Those that were taken by hand stay, and where only the treatment
+// of own addresses is another one, that is changed in place.
 func (d *Daemon) release(old, new config.Config) error {
 	for _, s := range d.takeover.Status() {
 		before, was := d.spec(old, s.Name)
 		after, is := d.spec(new, s.Name)
 		if !was || is && before == after {
+			continue
+		}
+		if is && before.Adjustable(after) {
+			d.takeover.Adjust(after)
 			continue
 		}
 		if err := d.takeover.Drop(s.Name); err != nil {

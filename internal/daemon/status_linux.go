@@ -11,6 +11,7 @@ import (
 
 	"github.com/isat-project/isat/api"
 	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/config"
 	"github.com/isat-project/isat/internal/takeover"
 	"github.com/isat-project/isat/link/packet"
 )
@@ -171,7 +172,7 @@ func (d *Daemon) Take(_ context.Context, name string) (api.Interface, error) {
 	spec, ok := d.spec(d.config, name)
 	d.mu.Unlock()
 	if !ok {
-		spec = takeover.Spec{Name: name}
+		spec = d.specOf(config.DefaultInterface(name), name)
 	}
 	if err := d.takeover.Take(spec); err != nil {
 		return api.Interface{}, err

@@ -37,6 +37,7 @@ func hostSpecs(c config.Config) map[string]datapath.Spec {
 			all[i.Name] = datapath.Spec{
 				Name: i.Name, Port: i.Port, Framing: i.Medium.Framing(), MAC: i.MAC, MTU: i.MTU,
 				Addresses: i.Addresses, Gateway: i.Gateway, Mode: mode(i.ARP),
+				DAD: i.DAD, Down: down(i.Down), Reprobe: reprobe(i.Reprobe),
 			}
 		}
 	}
@@ -71,7 +72,7 @@ func ofHost(c config.Config, name string) bool {
 func (d *Daemon) checkHosts(c config.Config) error {
 	present := d.presentHosts()
 	for name, spec := range hostSpecs(c) {
-		if s, ok := present[name]; ok && s.Equal(spec) {
+		if s, ok := present[name]; ok && s.Adjustable(spec) {
 			continue
 		}
 		if err := d.hosts.Check(spec); err != nil {
@@ -91,11 +92,15 @@ func (d *Daemon) presentHosts() map[string]datapath.Spec {
 }
 
 // removeHosts takes the hosts away that a configuration does not have, or has
-// otherwise.
+// otherwise. Where only the treatment of own addresses is another one, that is
+// changed in place.
 func (d *Daemon) removeHosts(c config.Config) error {
 	want := hostSpecs(c)
 	for name, spec := range d.presentHosts() {
-		if w, ok := want[name]; ok && w.Equal(spec) {
+		if w, ok := want[name]; ok && w.Adjustable(spec) {
+			if !w.Equal(spec) {
+				d.hosts.Adjust(w)
+			}
 			continue
 		}
 		if err := d.hosts.Remove(name); err != nil {

@@ -240,3 +240,14 @@ func TestSpecEqual(t *testing.T) {
 		}
 	}
 }
+
+// How own addresses are treated can be changed in place, and nothing else.
+func TestSpecAdjustable(t *testing.T) {
+	base := Spec{Name: "isat0", Port: "packet:e0", MTU: 1500}
+	treated, moved := base, base
+	treated.DAD, treated.Down, treated.Reprobe = true, takeover.DownInterface, acd.ReprobeStrict
+	moved.DAD, moved.MTU = true, 1400
+	if !base.Adjustable(treated) || base.Adjustable(moved) {
+		t.Errorf("adjustable to other treatment: %v, to another MTU: %v", base.Adjustable(treated), base.Adjustable(moved))
+	}
+}

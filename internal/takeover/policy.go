@@ -14,8 +14,11 @@ type Policy struct {
 	Prefix   netip.Prefix // addresses in this network
 	Label    string       // addresses with this label
 	IFAProto uint8        // addresses that this program added (IFA_PROTO)
-	Detect   acd.Detect
-	Defend   acd.Defend
+	// Default leaves it to the kind of the address whether it is probed, as without a
+	// policy; Detect is not used then.
+	Default bool
+	Detect  acd.Detect
+	Defend  acd.Defend
 }
 
 // Down says what goes down when an own address is somebody else's.

@@ -19,7 +19,7 @@ import (
 
 // taken is an interface that isat does ARP on, or watches.
 type taken struct {
-	spec  Spec
+	spec  Spec // of which mu guards DAD, Down and Reprobe
 	index int
 	ifc   *host.Interface
 	port  *packet.Conn

@@ -1,0 +1,32 @@
+package takeover
+
+// Adjustable reports whether an interface that was taken over by s can be made one
+// taken over by o in place: they differ in how own addresses are treated only.
+func (s Spec) Adjustable(o Spec) bool {
+	s.treat(o)
+	return s == o
+}
+
+// Adjust makes the interface with the name in spec, if it is taken over or waited
+// for, treat its own addresses as spec says. Nothing else of it is disturbed, and
+// nothing else in spec is looked at.
+func (m *Manager) Adjust(spec Spec) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.specs {
+		if m.specs[i].Name == spec.Name {
+			m.specs[i].treat(spec)
+		}
+	}
+	t := m.byName(spec.Name)
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	t.spec.treat(spec)
+	t.mu.Unlock()
+	t.ifc.SetDAD(spec.DAD && !t.spec.Observe, spec.Reprobe)
+}
+
+// treat takes over from o how own addresses are treated.
+func (s *Spec) treat(o Spec) { s.DAD, s.Down, s.Reprobe = o.DAD, o.Down, o.Reprobe }
