@@ -50,10 +50,31 @@ type Interface struct {
 	Packets map[string]uint64 `json:"packets,omitempty"`
 }
 
-// InterfaceAddr is an own address of an interface.
+// InterfaceAddr is an own address of an interface, or one that was taken off it
+// because somebody else has it.
 type InterfaceAddr struct {
-	Prefix netip.Prefix `json:"prefix"` // the address and the length of its network
-	State  string       `json:"state"`  // "verified"; detection of duplicates adds its own
+	Prefix  netip.Prefix `json:"prefix"`            // the address and the length of its network
+	State   string       `json:"state"`             // one of [AddrStates]
+	Owner   MAC          `json:"owner,omitempty"`   // of a duplicate: who has the address
+	Delayed bool         `json:"delayed,omitempty"` // its announcement waits for a place in the interface's budget
+}
+
+// The states of an own address. Without detection of duplicates every address is
+// verified.
+const (
+	AddrProbing    = "probing"    // not used yet: isat asks whether somebody has it
+	AddrAnnouncing = "announcing" // in use, and being announced
+	AddrVerified   = "verified"   // in use, and watched
+	AddrDefending  = "defending"  // in use, and claimed by somebody else just now
+	AddrReprobing  = "reprobing"  // in use, and asked for beside it, because the link came back
+	AddrDuplicate  = "duplicate"  // taken off the interface, because somebody else has it
+	AddrRecovering = "recovering" // a duplicate that is asked for again
+	AddrExempt     = "exempt"     // in use without any of this, by a policy or because there is no ARP
+)
+
+// AddrStates returns the states of an own address.
+func AddrStates() []string {
+	return []string{AddrProbing, AddrAnnouncing, AddrVerified, AddrDefending, AddrReprobing, AddrDuplicate, AddrRecovering, AddrExempt}
 }
 
 // Interfaces is the body of GET /v1/interfaces.

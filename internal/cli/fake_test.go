@@ -350,7 +350,11 @@ func fakeInterfaces() []api.Interface {
 	return []api.Interface{
 		{Name: "eth0", Index: 2, MAC: "02:00:00:00:00:05", Medium: "ethernet", MTU: 1500, Datapath: "kernel", State: "up", ARP: "on",
 			Guarded: true, Since: time.Date(2026, 11, 21, 18, 44, 0, 0, time.UTC), Entries: 6,
-			Addresses: []api.InterfaceAddr{{Prefix: netip.MustParsePrefix("192.0.2.5/24"), State: "verified"}},
+			Addresses: []api.InterfaceAddr{
+				{Prefix: netip.MustParsePrefix("192.0.2.5/24"), State: api.AddrVerified},
+				{Prefix: netip.MustParsePrefix("192.0.2.6/24"), State: api.AddrDuplicate, Owner: "02:00:00:00:00:66"},
+				{Prefix: netip.MustParsePrefix("192.0.2.8/32"), State: api.AddrVerified, Delayed: true},
+			},
 			Warnings:  []string{"eth1 hears the same segment and answers: set arp_ignore=1 there"}},
 		{Name: "eth9", Datapath: "kernel", State: "absent", ARP: "on"},
 		{Name: "tr0", Index: 4, MAC: "02:00:00:00:00:06", Medium: "ethernet", MTU: 1500, Datapath: "observe", State: "failed", ARP: "static",

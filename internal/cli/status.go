@@ -75,7 +75,14 @@ func printInterface(w io.Writer, i api.Interface) {
 		fmt.Fprintf(w, "\tsince %s\n", i.Since.Local().Format(time.DateTime))
 	}
 	for _, addr := range i.Addresses {
-		fmt.Fprintf(w, "\taddress %v %s\n", addr.Prefix, addr.State)
+		fmt.Fprintf(w, "\taddress %v %s", addr.Prefix, addr.State)
+		if addr.Owner != "" {
+			fmt.Fprintf(w, ", in use by %s", addr.Owner)
+		}
+		if addr.Delayed {
+			fmt.Fprint(w, ", announcement delayed")
+		}
+		fmt.Fprintln(w)
 	}
 	for _, warning := range i.Warnings {
 		fmt.Fprintf(w, "\twarning: %s\n", warning)

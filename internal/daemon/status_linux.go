@@ -95,14 +95,26 @@ func interfaceStatus(s takeover.Status, entries int) api.Interface {
 		i.State, i.Error = state(s.Host, s.Err)
 	}
 	if s.Host != nil {
-		for _, a := range s.Host.Addresses() {
-			i.Addresses = append(i.Addresses, api.InterfaceAddr{Prefix: a.Prefix, State: "verified"})
-		}
+		i.Addresses = ownAddresses(s.Host, s.DAD && !s.Observe)
 		if s.Err != nil {
 			i.Warnings = append(i.Warnings, s.Err.Error())
 		}
 	}
 	return i
+}
+
+// ownAddresses returns the own addresses of an interface as the API has them. Where
+// nothing is detected, dad is false, each is in use and so verified.
+func ownAddresses(ifc *host.Interface, dad bool) []api.InterfaceAddr {
+	all := []api.InterfaceAddr{}
+	for _, own := range ifc.OwnAddresses() {
+		a := api.InterfaceAddr{Prefix: own.Address.Prefix, State: api.AddrVerified}
+		if dad {
+			a.State, a.Owner, a.Delayed = own.State.String(), api.MAC(own.Owner.String()), own.Delayed
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // Routes implements the API.

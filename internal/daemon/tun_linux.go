@@ -134,9 +134,7 @@ func hostInterface(s datapath.Status, entries int) api.Interface {
 	i.State, i.Error = state(s.Host, s.Err)
 	if s.Host != nil {
 		i.Packets = hostPackets(s)
-	}
-	for _, p := range s.Addresses {
-		i.Addresses = append(i.Addresses, api.InterfaceAddr{Prefix: p, State: "verified"})
+		i.Addresses = ownAddresses(s.Host, s.DAD)
 	}
 	return i
 }

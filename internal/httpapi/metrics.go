@@ -55,6 +55,7 @@ type collector struct {
 	drops      *prometheus.Desc
 	tables     []tableMetric
 	interfaces *prometheus.Desc
+	addresses  *prometheus.Desc
 	up         *prometheus.Desc
 	packets    *prometheus.Desc
 	info       *prometheus.Desc
@@ -105,6 +106,7 @@ func newCollector(b Backend) *collector {
 			table("held_packets", "Packets held for unresolved hosts.", func(t *api.Tables) int { return t.Held }),
 		},
 		interfaces: desc("interface_entries", "ARP entries of the interface.", perInterface...),
+		addresses:  desc("own_addresses", "Own addresses of the interface, by their state; those in state duplicate and recovering are somebody else's.", "interface", "state"),
 		up:         desc("interface_up", "1 if the interface is up, 0 if it is absent, down or failed.", "interface", "datapath"),
 		packets:    desc("interface_packets_total", "IP packets of a host of its own, by what became of them.", "interface", "kind"),
 		info:       desc("build_info", "1, with the version as a label.", "version"),
@@ -120,7 +122,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, m := range c.tables {
 		out <- m.desc
 	}
-	for _, d := range []*prometheus.Desc{c.drops, c.interfaces, c.up, c.packets, c.info, c.events} {
+	for _, d := range []*prometheus.Desc{c.drops, c.interfaces, c.addresses, c.up, c.packets, c.info, c.events} {
 		out <- d
 	}
 }
@@ -164,6 +166,13 @@ func (c *collector) collectStatus(status *api.Status, out chan<- prometheus.Metr
 		}
 		out <- constant(c.up, prometheus.GaugeValue, up, i.Name, i.Datapath)
 		out <- constant(c.interfaces, prometheus.GaugeValue, float64(i.Entries), i.Name)
+		count := make(map[string]int)
+		for _, a := range i.Addresses {
+			count[a.State]++
+		}
+		for _, state := range api.AddrStates() {
+			out <- constant(c.addresses, prometheus.GaugeValue, float64(count[state]), i.Name, state)
+		}
 		for kind, n := range i.Packets {
 			out <- constant(c.packets, prometheus.CounterValue, float64(n), i.Name, kind)
 		}

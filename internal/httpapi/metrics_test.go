@@ -21,7 +21,11 @@ func sampleBackend() *fake {
 			Version: "v0.1.0", LastSeq: 77,
 			Tables: api.Tables{Entries: 1, Incomplete: 2, Permanent: 3, Published: 4, Networks: 5, Held: 6},
 			Interfaces: []api.Interface{
-				{Name: "eth0", Datapath: "kernel", State: "up", Entries: 8, MAC: "02:00:00:00:00:01", Addresses: []api.InterfaceAddr{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}}},
+				{Name: "eth0", Datapath: "kernel", State: "up", Entries: 8, MAC: "02:00:00:00:00:01", Addresses: []api.InterfaceAddr{
+					{Prefix: netip.MustParsePrefix("192.0.2.1/24"), State: api.AddrVerified},
+					{Prefix: netip.MustParsePrefix("192.0.2.2/24"), State: api.AddrVerified},
+					{Prefix: netip.MustParsePrefix("192.0.2.3/24"), State: api.AddrDuplicate, Owner: "02:00:00:00:00:66"},
+				}},
 				{Name: "eth1", Datapath: "observe", State: "absent"},
 			},
 		},
@@ -56,6 +60,9 @@ func TestMetrics(t *testing.T) {
 		"isat_entries 1", "isat_entries_incomplete 2", "isat_entries_permanent 3",
 		"isat_entries_published 4", "isat_networks 5", "isat_held_packets 6",
 		`isat_interface_entries{interface="eth0"} 8`,
+		`isat_own_addresses{interface="eth0",state="verified"} 2`,
+		`isat_own_addresses{interface="eth0",state="duplicate"} 1`,
+		`isat_own_addresses{interface="eth0",state="probing"} 0`,
 		`isat_interface_up{datapath="kernel",interface="eth0"} 1`,
 		`isat_interface_up{datapath="observe",interface="eth1"} 0`,
 		`isat_interface_packets_total{interface="isat0",kind="sent"} 11`,
