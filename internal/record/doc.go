@@ -1,10 +1,12 @@
 // Package record writes down what isat must not forget when it is killed: the
-// kernel settings that it changes, before it changes them, and the entries that an
-// administrator made with arp -s. Both end with the boot, as the settings and the
-// entries do, and live in files of the runtime directory:
+// kernel settings that it changes and the addresses that it takes down, before it
+// does so, and the entries that an administrator made with arp -s. All end with the
+// boot, as the settings, addresses and entries do, and live in files of the runtime
+// directory:
 //
-//	records.json   what isat changed      [Store]
-//	entries.json   administrative entries [Entries]
+//	records.json    what isat changed       [Store]
+//	addresses.json  addresses it took down  [Addresses]
+//	entries.json    administrative entries  [Entries]
 //
 // A file is replaced as a whole: written beside, flushed to the disk and renamed.
 // So it is always either the old or the new one, whenever the process is killed.

@@ -5,7 +5,6 @@ package record
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/isat-project/isat/lladdr"
@@ -51,15 +50,13 @@ func OpenEntries(dir string, here Scope) (*Entries, error) {
 // Load returns the entries that were saved last in this boot and network
 // namespace, in that order.
 func (e *Entries) Load() ([]Entry, error) {
-	list, err := e.file.load()
+	list, err := loadHere(e.file, e.here)
 	if err != nil {
 		return nil, fmt.Errorf("reading the administrative entries: %w", err)
 	}
 	var entries []Entry
 	for _, s := range list {
-		if s.Scope == e.here {
-			entries = append(entries, s.Entry)
-		}
+		entries = append(entries, s.Entry)
 	}
 	return entries, nil
 }
@@ -67,16 +64,11 @@ func (e *Entries) Load() ([]Entry, error) {
 // Save replaces the entries of this network namespace. When it returns, they are
 // on the disk. Entries of other namespaces stay; those of another boot are dropped.
 func (e *Entries) Save(entries []Entry) error {
-	err := e.file.update(func(list []scopedEntry) ([]scopedEntry, bool, error) {
-		list = slices.DeleteFunc(list, func(s scopedEntry) bool {
-			return s.Boot != e.here.Boot || s.Scope == e.here
-		})
-		for _, entry := range entries {
-			list = append(list, scopedEntry{e.here, entry})
-		}
-		return list, true, nil
-	})
-	if err != nil {
+	var list []scopedEntry
+	for _, entry := range entries {
+		list = append(list, scopedEntry{e.here, entry})
+	}
+	if err := saveHere(e.file, e.here, list); err != nil {
 		return fmt.Errorf("saving the administrative entries: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ package record
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,28 @@ func Here() (Scope, error) {
 		return Scope{}, fmt.Errorf("reading the cookie of the network namespace (needs Linux 5.14): %w", err)
 	}
 	return Scope{strings.TrimSpace(string(boot)), strconv.FormatUint(cookie, 10)}, nil
+}
+
+// in returns the scope of what embeds it.
+func (s Scope) in() Scope { return s }
+
+// scoped is what belongs to a scope.
+type scoped interface{ in() Scope }
+
+// loadHere returns the part of a list that is of a scope, in its order.
+func loadHere[T scoped](f file[T], here Scope) ([]T, error) {
+	list, err := f.load()
+	return slices.DeleteFunc(list, func(t T) bool { return t.in() != here }), err
+}
+
+// saveHere replaces the part of a list that is of a scope. What is of other
+// namespaces stays, what is of another boot goes.
+func saveHere[T scoped](f file[T], here Scope, part []T) error {
+	return f.update(func(list []T) ([]T, bool, error) {
+		before := len(list)
+		list = slices.DeleteFunc(list, func(t T) bool { return t.in().Boot != here.Boot || t.in() == here })
+		return append(list, part...), before > 0 || len(part) > 0, nil
+	})
 }
 
 // cookie asks any socket for the namespace that it was made in.

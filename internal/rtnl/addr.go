@@ -146,47 +146,49 @@ func (c *Conn) Addrs(index int) ([]Addr, error) {
 // Flags, the kernel sets Secondary and Permanent itself. Preferred and Valid may
 // be 0 for Forever; else they count in seconds. So what [Conn.Addrs] gives can be
 // added again.
-func (c *Conn) AddAddr(a Addr) error {
-	return c.writeAddr("adding", unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, &a)
+func (c *Conn) AddAddr(a Addr) error { return c.one(AddAddrOp(a)) }
+
+// AddAddrOp is [Conn.AddAddr] for [Conn.Apply].
+func AddAddrOp(a Addr) Op {
+	return addrOp("adding", unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, a)
 }
 
 // ReplaceAddr adds an address or changes Flags, Scope, Metric and lifetimes of the
 // one there.
 func (c *Conn) ReplaceAddr(a Addr) error {
-	return c.writeAddr("replacing", unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, &a)
+	return c.one(addrOp("replacing", unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, a))
 }
 
 // DeleteAddr removes the address with this Index, Local, Peer, length of Prefix
 // and, if given, Label; EADDRNOTAVAIL if there is none. With a primary address go
 // its secondaries, unless promote_secondaries is set.
-func (c *Conn) DeleteAddr(a Addr) error {
-	return c.writeAddr("deleting", unix.RTM_DELADDR, 0, &a)
-}
+func (c *Conn) DeleteAddr(a Addr) error { return c.one(DeleteAddrOp(a)) }
 
-func (c *Conn) writeAddr(what string, typ, flags uint16, a *Addr) error {
+// DeleteAddrOp is [Conn.DeleteAddr] for [Conn.Apply].
+func DeleteAddrOp(a Addr) Op { return addrOp("deleting", unix.RTM_DELADDR, 0, a) }
+
+func addrOp(what string, typ, flags uint16, a Addr) Op {
+	op := Op{what: fmt.Sprintf("%s address %v", what, a.Local), typ: typ, flags: flags}
 	network := a.Local
 	if a.Peer.IsValid() {
 		network = a.Peer
 	}
 	if !a.Local.Is4() || !network.Is4() || !a.Prefix.Addr().Is4() || a.Broadcast.IsValid() && !a.Broadcast.Is4() {
-		return fmt.Errorf("%s address %v in %v: %w", what, a.Local, a.Prefix, unix.EAFNOSUPPORT)
+		op.err = unix.EAFNOSUPPORT
+		return op
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.begin(typ, flags)
-	m.ifaddrmsg(a.Index, a.Prefix.Bits(), 0, a.Scope)
-	m.ipv4(unix.IFA_LOCAL, a.Local)
-	m.ipv4(unix.IFA_ADDRESS, network)
-	if a.Label != "" {
-		m.string(unix.IFA_LABEL, a.Label)
+	op.build = func(m *builder) {
+		m.ifaddrmsg(a.Index, a.Prefix.Bits(), 0, a.Scope)
+		m.ipv4(unix.IFA_LOCAL, a.Local)
+		m.ipv4(unix.IFA_ADDRESS, network)
+		if a.Label != "" {
+			m.string(unix.IFA_LABEL, a.Label)
+		}
+		if typ == unix.RTM_NEWADDR {
+			m.addrValues(&a)
+		}
 	}
-	if typ == unix.RTM_NEWADDR {
-		m.addrValues(a)
-	}
-	if err := c.do(nil); err != nil {
-		return fmt.Errorf("%s address %v: %w", what, a.Local, err)
-	}
-	return nil
+	return op
 }
 
 // addrValues appends what an address has beyond its identity.

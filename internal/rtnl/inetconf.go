@@ -121,21 +121,21 @@ func (c *Conn) SetInetConf(index int, values map[ConfKey]int32) error {
 	if len(values) == 0 {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.begin(unix.RTM_SETLINK, 0)
-	m.ifinfomsg(index, 0, 0)
-	spec := m.nest(unix.IFLA_AF_SPEC)
-	inet := m.nest(unix.AF_INET)
-	conf := m.nest(unix.IFLA_INET_CONF)
-	for k, v := range values {
-		m.uint32(uint16(k), uint32(v)) // here the key is the attribute's type
-	}
-	m.endNest(conf)
-	m.endNest(inet)
-	m.endNest(spec)
-	if err := c.do(nil); err != nil {
-		return fmt.Errorf("setting IPv4 configuration of link %d: %w", index, err)
-	}
-	return nil
+	return c.one(SetInetConfOp(index, values))
+}
+
+// SetInetConfOp is [Conn.SetInetConf] for [Conn.Apply].
+func SetInetConfOp(index int, values map[ConfKey]int32) Op {
+	return Op{what: fmt.Sprintf("setting IPv4 configuration of link %d", index), typ: unix.RTM_SETLINK, build: func(m *builder) {
+		m.ifinfomsg(index, 0, 0)
+		spec := m.nest(unix.IFLA_AF_SPEC)
+		inet := m.nest(unix.AF_INET)
+		conf := m.nest(unix.IFLA_INET_CONF)
+		for k, v := range values {
+			m.uint32(uint16(k), uint32(v)) // here the key is the attribute's type
+		}
+		m.endNest(conf)
+		m.endNest(inet)
+		m.endNest(spec)
+	}}
 }

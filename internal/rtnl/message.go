@@ -50,6 +50,7 @@ func align(n int) int { return (n + 3) &^ 3 }
 type attrs struct {
 	b    []byte // what is left
 	typ  uint16 // of the present attribute, without flags
+	raw  uint16 // the same with flags
 	data []byte // of the present attribute, a part of b
 }
 
@@ -71,7 +72,8 @@ func (a *attrs) next() bool {
 	if n < unix.SizeofNlAttr || n > len(a.b) {
 		return false
 	}
-	a.typ = binary.NativeEndian.Uint16(a.b[2:]) & nlaTypeMask
+	a.raw = binary.NativeEndian.Uint16(a.b[2:])
+	a.typ = a.raw & nlaTypeMask
 	a.data = a.b[unix.SizeofNlAttr:n]
 	a.b = a.b[min(align(n), len(a.b)):]
 	return true

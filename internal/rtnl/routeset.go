@@ -15,60 +15,62 @@ import (
 // Table 0 is the main table, Type 0 unicast. A route without a gateway wants
 // ScopeLink, or else no gateway can be reached through it. Of Flags only HopOnlink
 // is the caller's.
-func (c *Conn) AddRoute(r Route) error {
-	return c.writeRoute("adding", unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, &r)
+func (c *Conn) AddRoute(r Route) error { return c.one(AddRouteOp(r)) }
+
+// AddRouteOp is [Conn.AddRoute] for [Conn.Apply].
+func AddRouteOp(r Route) Op {
+	return routeOp("adding", unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, r)
 }
 
 // ReplaceRoute adds a route in place of the one with its Dst, Table and Metric.
 func (c *Conn) ReplaceRoute(r Route) error {
-	return c.writeRoute("replacing", unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, &r)
+	return c.one(routeOp("replacing", unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, r))
 }
 
 // DeleteRoute removes the first route that is as r says: Dst, Table (0: main) and
 // Scope (ScopeNowhere: any), and what of the others is not zero. ESRCH if there is
 // none.
-func (c *Conn) DeleteRoute(r Route) error {
-	return c.writeRoute("deleting", unix.RTM_DELROUTE, 0, &r)
-}
+func (c *Conn) DeleteRoute(r Route) error { return c.one(DeleteRouteOp(r)) }
+
+// DeleteRouteOp is [Conn.DeleteRoute] for [Conn.Apply].
+func DeleteRouteOp(r Route) Op { return routeOp("deleting", unix.RTM_DELROUTE, 0, r) }
 
 // errNotIPv4 is a route that is not of IPv4.
 var errNotIPv4 = errors.New("not an IPv4 route")
 
-func (c *Conn) writeRoute(what string, typ, flags uint16, r *Route) error {
+func routeOp(what string, typ, flags uint16, r Route) Op {
+	op := Op{what: fmt.Sprintf("%s route to %v", what, r.Dst), typ: typ, flags: flags}
 	if !r.Dst.Addr().Is4() || r.PrefSrc.IsValid() && !r.PrefSrc.Is4() {
-		return fmt.Errorf("%s route to %v: %w: %w", what, r.Dst, errNotIPv4, unix.EAFNOSUPPORT)
+		op.err = fmt.Errorf("%w: %w", errNotIPv4, unix.EAFNOSUPPORT)
+		return op
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.begin(typ, flags)
-	kind := r.Type
-	if kind == 0 && typ == unix.RTM_NEWROUTE {
-		kind = RouteUnicast
+	op.build = func(m *builder) {
+		kind := r.Type
+		if kind == 0 && typ == unix.RTM_NEWROUTE {
+			kind = RouteUnicast
+		}
+		m.rtmsg(rtmsg{
+			bits:     r.Dst.Bits(),
+			protocol: r.Protocol,
+			scope:    r.Scope,
+			typ:      kind,
+			flags:    uint32(r.Flags & HopOnlink),
+		})
+		table := r.Table
+		if table == 0 {
+			table = TableMain
+		}
+		m.uint32(unix.RTA_TABLE, table)
+		m.ipv4(unix.RTA_DST, r.Dst.Masked().Addr())
+		if r.Metric != 0 {
+			m.uint32(unix.RTA_PRIORITY, r.Metric)
+		}
+		if r.PrefSrc.IsValid() {
+			m.ipv4(unix.RTA_PREFSRC, r.PrefSrc)
+		}
+		m.hops(&r)
 	}
-	m.rtmsg(rtmsg{
-		bits:     r.Dst.Bits(),
-		protocol: r.Protocol,
-		scope:    r.Scope,
-		typ:      kind,
-		flags:    uint32(r.Flags & HopOnlink),
-	})
-	table := r.Table
-	if table == 0 {
-		table = TableMain
-	}
-	m.uint32(unix.RTA_TABLE, table)
-	m.ipv4(unix.RTA_DST, r.Dst.Masked().Addr())
-	if r.Metric != 0 {
-		m.uint32(unix.RTA_PRIORITY, r.Metric)
-	}
-	if r.PrefSrc.IsValid() {
-		m.ipv4(unix.RTA_PREFSRC, r.PrefSrc)
-	}
-	m.hops(r)
-	if err := c.do(nil); err != nil {
-		return fmt.Errorf("%s route to %v: %w", what, r.Dst, err)
-	}
-	return nil
+	return op
 }
 
 // hops appends the ways of a route: a nexthop object, several, or one.
