@@ -79,6 +79,7 @@ const (
 	Assign              // the address is new on the interface, or set up anew
 	Adopt               // it was there, and in use, before
 	Release             // it was taken off the interface
+	Resume              // it is a duplicate that an earlier run withdrew. Only in state None
 	Inquire             // is it free? Only in state None
 	LinkUp              // the link came back; after Interface.SetLink(true)
 	Hear                // a packet that has it as sender or target was heard
@@ -87,7 +88,8 @@ const (
 
 // Input is what happened to an address.
 type Input struct {
-	Packet    arp.Packet // of Hear
+	Packet    arp.Packet  // of Hear
+	Owner     lladdr.Addr // of Resume: who had it
 	Kind      Kind
 	Elsewhere bool // of Hear: on another interface
 	Fast      bool // of Inquire: by the fastprobe nodes, not RFC 5227
@@ -237,7 +239,7 @@ func (a *Address) enter(now moment, row *Transition, owner lladdr.Addr) {
 		a.owed = false
 	case Calmed:
 		a.conflicted, a.defended = never, 0
-	case Conflicted, Lost:
+	case Conflicted, Lost, Resumed:
 		a.step(now)
 		a.owed, a.owner = false, owner
 	case Contested:

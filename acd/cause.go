@@ -9,6 +9,9 @@ func (a *Address) cause(now moment, in *Input) (cause Cause, owner lladdr.Addr, 
 	case Assign, Adopt:
 		a.timing = TimingOf(a.IP(), a.ifc.ReportsLink)
 		return a.appeared(in.Kind), owner, true
+	case Resume:
+		a.timing = TimingOf(a.IP(), a.ifc.ReportsLink)
+		return Resumed, in.Owner, true
 	case Release:
 		return Released, owner, true
 	case Inquire:

@@ -96,6 +96,12 @@ func (l *life) step() {
 		in.Elsewhere = rapid.IntRange(0, 9).Draw(l.t, "elsewhere") == 0
 	case Inquire:
 		in.Fast = rapid.Bool().Draw(l.t, "fast")
+	case Resume:
+		if l.Policy.keeps() {
+			return // it is never withdrawn
+		}
+		in.Owner = theirs
+		l.onLink = l.onLink && before != None
 	}
 	l.give(in)
 	l.carryOut(in, before)

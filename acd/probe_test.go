@@ -243,6 +243,24 @@ func TestAdoptedWithoutLink(t *testing.T) {
 	b.after(time.Second).kind(LinkUp).want(t, Reprobing, "report:probing, announce")
 }
 
+// TestResumed: what an earlier run has withdrawn is tried at once, or when the link
+// comes, and restored.
+func TestResumed(t *testing.T) {
+	resumed := Input{Kind: Resume, Owner: theirs}
+	b := newBench(Policy{}).give(resumed)
+	b.want(t, Duplicate, "")
+	if b.Owner() != theirs {
+		t.Errorf("the owner is %v", b.Owner())
+	}
+	if all := b.kind(LinkUp).come(t, Announcing); !slices.Equal(all, []string{"probe", "probe", "probe", "restore", "use", "report:recovered", "announce"}) {
+		t.Errorf("it does %q", all)
+	}
+	b = newBench(Policy{Temporary: true}).give(resumed) // DHCP's to try again
+	if b.kind(LinkUp).want(t, Duplicate, ""); !b.Deadline().IsZero() {
+		t.Errorf("deadline %v", b.Deadline())
+	}
+}
+
 // TestInquiry is the one-shot use: is an address free?
 func TestInquiry(t *testing.T) {
 	b := newBench(Policy{}).kind(Inquire)

@@ -23,6 +23,8 @@ const (
 	Exempted
 	// Released: it is gone.
 	Released
+	// Resumed: an earlier run of isat has withdrawn it as a duplicate.
+	Resumed
 	// Inquired: somebody wants to know whether it is free.
 	Inquired
 
@@ -70,7 +72,7 @@ const (
 )
 
 var causeNames = [numCauses]string{
-	"assigned", "trusted", "adopted", "exempted", "released", "inquired",
+	"assigned", "trusted", "adopted", "exempted", "released", "resumed", "inquired",
 	"relinked", "reprobed", "silenced", "unlinked",
 	"probe due", "cleared", "announcement due", "published", "periodic due", "delayed", "defence due", "calmed", "recovery due",
 	"conflicted", "contested", "tolerated", "lost", "asked",
@@ -158,6 +160,7 @@ var transitions = [...]Transition{
 	{anyState, Adopted, Announcing, []Action{Use}, nil, "isat: present at takeover, announced once"},
 	{anyState, Exempted, Exempt, []Action{Use}, nil, "3.2: no ARP; isat: policy off"},
 	{anyState, Released, None, nil, nil, "3.4 step 6: cancels recovery"},
+	{[]State{None}, Resumed, Duplicate, nil, nil, "3.4, over a restart of isat"},
 	{[]State{None}, Inquired, Inquiring, nil, nil, "RFC 5227 2.1.1, for somebody else"},
 
 	{[]State{Probing, Reprobing, Recovering, Inquiring}, ProbeDue, Same, []Action{Probe}, nil, "3.2"},

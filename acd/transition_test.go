@@ -25,6 +25,7 @@ var rows = []struct {
 	{None, Adopted, adopt, Verified, "use, announce"},
 	{None, Exempted, exempt, Exempt, "use"},
 	{None, Released, release, None, ""},
+	{None, Resumed, resume, Duplicate, ""},
 	{None, Inquired, inquire, Inquiring, ""},
 
 	{Probing, Assigned, assign, Probing, "suspend, report:probing"},
@@ -141,6 +142,7 @@ func assign(b *bench)  { b.kind(Assign) }
 func adopt(b *bench)   { b.kind(Adopt) }
 func release(b *bench) { b.kind(Release) }
 func inquire(b *bench) { b.kind(Inquire) }
+func resume(b *bench)  { b.give(Input{Kind: Resume, Owner: theirs}) }
 func linkUp(b *bench)  { b.kind(LinkUp) }
 func ask(b *bench)     { b.kind(Ask) }
 func heard(b *bench)   { b.claim() }
