@@ -8,144 +8,168 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/event"
-	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/route"
 )
 
-// localAddresses are the addresses of the whole machine, on whichever interface:
-// what ReplyAny answers for.
-type localAddresses struct {
-	single   map[netip.Addr]bool // whether of scope host
-	prefixes []Address           // more than one address each: of the loopback interface
-}
-
-// SetLocal tells the host the own addresses of the whole machine, those of
-// interfaces that are not attached included. On Linux they are the routes of
-// type local: a prefix shorter than 32 bits is local as a whole.
-func (h *Host) SetLocal(addresses []Address) {
-	l := localAddresses{single: make(map[netip.Addr]bool, len(addresses))}
-	for _, a := range addresses {
-		if a.Prefix.IsSingleIP() {
-			l.single[a.Prefix.Addr()] = a.HostScope
-		} else {
-			l.prefixes = append(l.prefixes, a)
-		}
-	}
-	h.mu.Lock()
-	defer h.unlock()
-	h.local = l
-}
-
-// has reports whether ip is local, and whether its scope is host.
-func (l *localAddresses) has(ip netip.Addr) (local, hostScope bool) {
-	if scope, ok := l.single[ip]; ok {
-		return true, scope
-	}
-	for _, a := range l.prefixes {
-		if a.Prefix.Contains(ip) {
-			return true, a.HostScope
-		}
-	}
-	return false, false
-}
-
-// Sibling is an interface of the machine, attached or not.
-type Sibling struct {
-	Name string
-	MAC  lladdr.Addr
-	// Answers says that somebody else than this host does ARP on it, and answers
-	// there for all addresses of the machine: Linux with arp_ignore 0.
-	Answers bool
-}
-
-// SetSiblings tells the host the interfaces of the machine: what they send is
-// never a foreign claim. One that Answers and is heard on an interface of the
-// host answers the same requests as the host; that is reported, once.
-func (h *Host) SetSiblings(siblings []Sibling) {
-	m := make(map[lladdr.Addr]Sibling, len(siblings))
-	for _, s := range siblings {
-		m[s.MAC] = s
-	}
-	h.mu.Lock()
-	defer h.unlock()
-	h.siblings = m
-}
-
-// heardSelf reports a sibling that answers on the same network.
-func (h *Host) heardSelf(ifc *Interface, mac lladdr.Addr) {
-	s := h.siblings[mac]
-	if mac == ifc.mac || !s.Answers || ifc.heard[mac] {
-		return
-	}
-	ifc.heard[mac] = true
-	h.record(event.Event{Type: event.WrongInterface, Interface: ifc.name, MAC: mac, Severity: event.Warning,
-		Message: fmt.Sprintf("isat: %s is on the same network as %s and the kernel answers there for all addresses of this host: take it over too, or set net.ipv4.conf.%s.arp_ignore to 1", s.Name, ifc.name, s.Name)})
-}
-
-// isSelf reports whether a link-layer address is one of this machine.
-func (h *Host) isSelf(ifc *Interface, mac lladdr.Addr) bool {
-	if _, ok := h.siblings[mac]; ok || mac == ifc.mac {
-		return true
-	}
-	for _, other := range h.interfaces {
-		if other.mac == mac {
-			return true
-		}
-	}
-	return false
-}
-
 // SetAddresses tells the host the own addresses of the interface: all of them,
-// the first one is the primary. Connected networks follow from them. Addresses
-// that are new are announced, if the link is up.
+// the first one is the primary. Connected networks follow from them.
+//
+// Without DAD, addresses that are new are announced, if the link is up. With DAD
+// they are probed first, as their policy says; of those that are known the policy,
+// the label and the prefix are taken over, and nothing else happens. A withdrawn
+// address is the host's no more, named here or not: it comes back by recovery, or
+// when it is named again after it was absent once, because then somebody else has
+// put it there.
 func (i *Interface) SetAddresses(addresses []Address) error {
 	h := i.host
 	h.mu.Lock()
 	defer h.unlock()
-	old := i.addresses
-	if err := h.setAddresses(i, addresses); err != nil {
-		return err
-	}
-	now := time.Now()
-	for _, a := range i.addresses {
-		if !slices.ContainsFunc(old, func(b Address) bool { return a.Prefix.Addr() == b.Prefix.Addr() }) {
-			h.announceNew(now, i, a.Prefix.Addr())
-		}
-	}
-	for _, a := range old {
-		if !i.owns(a.Prefix.Addr()) {
-			h.unannounce(i, a.Prefix.Addr())
-		}
-	}
-	return nil
+	return h.setAddresses(time.Now(), i, addresses, false)
 }
 
-// Addresses returns the own addresses.
+// Addresses returns the own addresses, without those that are withdrawn.
 func (i *Interface) Addresses() []Address {
 	i.host.mu.Lock()
 	defer i.host.mu.Unlock()
 	return slices.Clone(i.addresses)
 }
 
-func (h *Host) setAddresses(ifc *Interface, addresses []Address) error {
+// setAddresses is SetAddresses; before says that the addresses were there, and in
+// use, before the host.
+func (h *Host) setAddresses(now time.Time, ifc *Interface, addresses []Address, before bool) error {
 	for _, a := range addresses {
-		ip := a.Prefix.Addr()
-		if !a.Prefix.IsValid() || !isHostAddress(ip) {
+		if !a.Prefix.IsValid() || !isHostAddress(a.Prefix.Addr()) {
 			return fmt.Errorf("address %v for %s: not an IPv4 address of a host: %w", a.Prefix, ifc.name, syscall.EINVAL)
 		}
 	}
-	ifc.addresses = slices.Clone(addresses)
-	// An own address has no entry: one that was a neighbour's goes.
-	for _, a := range addresses {
-		if e := h.find(ifc, a.Prefix.Addr()); e != nil {
-			h.deleteEntry(e, syscall.EADDRINUSE)
+	fresh, changed := h.nameAddresses(now, ifc, addresses)
+	h.dropAbsent(now, ifc)
+	ifc.addresses = ifc.listAddresses(addresses)
+	for _, o := range fresh {
+		h.displace(ifc, o.IP())
+	}
+	if err := h.setNetworks(ifc); err != nil {
+		return err
+	}
+	for _, o := range changed {
+		h.detect(now, o, acd.Input{})
+	}
+	for _, o := range fresh {
+		h.begin(now, o, before)
+	}
+	return nil
+}
+
+// nameAddresses takes a list of own addresses over. It returns those that are new,
+// and those with another policy.
+func (h *Host) nameAddresses(now time.Time, ifc *Interface, addresses []Address) (fresh, changed []*own) {
+	ifc.round++
+	for place, a := range addresses {
+		ip := a.Prefix.Addr()
+		o := ifc.own[ip]
+		if o != nil && o.round == ifc.round { // once more, in another network
+			o.address.HostScope = o.address.HostScope || a.HostScope
+			continue
 		}
-		if p := ifc.published[a.Prefix.Addr()]; p != nil {
-			h.unpublish(p, event.Deleted)
+		if o != nil && o.withdrawn() && o.absent {
+			h.releaseOwn(now, o)
+			o = nil
+		}
+		switch {
+		case o == nil:
+			o = newOwn(ifc, a)
+			ifc.own[ip] = o
+			fresh = append(fresh, o)
+		case o.watched() && o.Policy != a.Policy:
+			changed = append(changed, o)
+		}
+		o.name(a, place, ifc.round)
+	}
+	return fresh, changed
+}
+
+// dropAbsent lets the own addresses go that the last list does not name. Those that
+// are withdrawn, or restored and not there again yet, stay.
+func (h *Host) dropAbsent(now time.Time, ifc *Interface) {
+	for ip, o := range ifc.own {
+		switch {
+		case o.round == ifc.round:
+		case o.withdrawn(), o.restored:
+			o.absent = true
+		default:
+			h.unannounce(ifc, ip)
+			h.releaseOwn(now, o)
+			delete(ifc.own, ip)
 		}
 	}
-	return h.setNetworks(ifc)
+}
+
+// listAddresses returns what a list names without the addresses that are withdrawn,
+// and with those that are restored.
+func (i *Interface) listAddresses(named []Address) []Address {
+	list := make([]Address, 0, len(named))
+	for _, a := range named {
+		if i.owns(a.Prefix.Addr()) {
+			list = append(list, a)
+		}
+	}
+	var restored []*own
+	for _, o := range i.own {
+		if o.restored && o.round != i.round {
+			restored = append(restored, o)
+		}
+	}
+	slices.SortFunc(restored, byPlace)
+	for _, o := range restored {
+		list = slices.Insert(list, min(o.place, len(list)), o.address)
+	}
+	return list
+}
+
+// begin is what happens to a new own address.
+func (h *Host) begin(now time.Time, o *own, before bool) {
+	h.endInquiries(now, o.ifc, o.IP())
+	switch {
+	case o.ifc.detecting && before:
+		h.detect(now, o, acd.Input{Kind: acd.Adopt})
+	case o.ifc.detecting:
+		h.detect(now, o, acd.Input{Kind: acd.Assign})
+	case !before:
+		h.announceNew(now, o.ifc, o.IP())
+	}
+}
+
+// insertOwn makes an address one of the interface's again, in its place.
+func (h *Host) insertOwn(o *own) {
+	ifc := o.ifc
+	ifc.addresses = slices.Insert(ifc.addresses, min(o.place, len(ifc.addresses)), o.address)
+	h.displace(ifc, o.IP())
+	h.networkChanged(ifc, o.address.Prefix, 1)
+}
+
+// removeOwn is the inverse of insertOwn.
+func (h *Host) removeOwn(ifc *Interface, p netip.Prefix) {
+	ifc.addresses = slices.DeleteFunc(ifc.addresses, func(a Address) bool { return a.Prefix.Addr() == p.Addr() })
+	h.networkChanged(ifc, p, 0)
+}
+
+// dropOwn forgets an own address.
+func (h *Host) dropOwn(o *own) {
+	delete(o.ifc.own, o.IP())
+	h.removeOwn(o.ifc, o.address.Prefix)
+}
+
+// displace removes what an address was before it became an own one: a neighbour's,
+// or published for a host. An own address has no entry.
+func (h *Host) displace(ifc *Interface, ip netip.Addr) {
+	if e := h.find(ifc, ip); e != nil {
+		h.deleteEntry(e, syscall.EADDRINUSE)
+	}
+	if p := ifc.published[ip]; p != nil {
+		h.unpublish(p, event.Deleted)
+	}
 }
 
 // isHostAddress reports whether ip can be the IPv4 address of a host.
@@ -153,21 +177,49 @@ func isHostAddress(ip netip.Addr) bool {
 	return ip.Is4() && !ip.IsUnspecified() && !ip.IsMulticast() && ip != limitedBroadcast
 }
 
-// setNetworks makes the connected networks of an interface those of its
-// addresses.
-func (h *Host) setNetworks(ifc *Interface) error {
-	var want []netip.Prefix
+// networkChanged follows the change of one own address, if no more than so many
+// others are in its network: one of many in the same costs nothing.
+func (h *Host) networkChanged(ifc *Interface, p netip.Prefix, others int) {
 	for _, a := range ifc.addresses {
+		if a.Prefix.Masked() == p.Masked() {
+			if others--; others < 0 {
+				return
+			}
+		}
+	}
+	// It fails for a network that is not in the table, or twice.
+	_ = h.setNetworks(ifc)
+}
+
+// setNetworks makes the connected networks of an interface, and its broadcast
+// addresses, those of its addresses.
+func (h *Host) setNetworks(ifc *Interface) error {
+	var order []netip.Prefix
+	want := make(map[netip.Prefix]bool) // and whether there is a route
+	ifc.broadcasts = make(map[netip.Addr]struct{})
+	for _, a := range ifc.addresses {
+		p := a.Prefix.Masked()
+		if len(order) > 0 && p == order[len(order)-1] {
+			continue
+		}
+		if b, ok := broadcastOf(p); ok {
+			ifc.broadcasts[b] = struct{}{}
+		}
 		// A single address is no network. It has a route where packets to it come
 		// through Output: a gateway's would have them.
-		if p := a.Prefix.Masked(); !(p.IsSingleIP() && ifc.implicit) && !slices.Contains(want, p) {
-			want = append(want, p)
+		if _, ok := want[p]; !ok && !(p.IsSingleIP() && ifc.implicit) {
+			want[p] = false
+			order = append(order, p)
 		}
 	}
 	var kept []*route.Network[entry]
 	for _, n := range ifc.networks {
-		if n.Implicit || n.Flags&route.Static != 0 || slices.Contains(want, n.Prefix) {
+		_, wanted := want[n.Prefix]
+		if n.Implicit || n.Flags&route.Static != 0 || wanted {
 			kept = append(kept, n)
+			if wanted && !n.Implicit {
+				want[n.Prefix] = true
+			}
 			continue
 		}
 		if err := h.deleteNetwork(n); err != nil {
@@ -175,8 +227,8 @@ func (h *Host) setNetworks(ifc *Interface) error {
 		}
 	}
 	ifc.networks = kept
-	for _, p := range want {
-		if slices.ContainsFunc(kept, func(n *route.Network[entry]) bool { return n.Prefix == p && !n.Implicit }) {
+	for _, p := range order {
+		if want[p] {
 			continue
 		}
 		if err := h.addNetwork(ifc, route.Spec{Prefix: p, Interface: ifc.index, Flags: route.Cloning}); err != nil {
@@ -189,62 +241,34 @@ func (h *Host) setNetworks(ifc *Interface) error {
 // limitedBroadcast is 255.255.255.255.
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-// owns reports whether ip is an own address of the interface.
-func (i *Interface) owns(ip netip.Addr) bool {
-	for _, a := range i.addresses {
-		if a.Prefix.Addr() == ip {
-			return true
-		}
-	}
-	return false
-}
-
-// owner returns the attached interface that has the own address ip, or nil.
-func (h *Host) owner(ip netip.Addr) *Interface {
-	for _, ifc := range h.interfaces {
-		if ifc.owns(ip) {
-			return ifc
-		}
-	}
-	return nil
-}
-
-// ownsAnywhere reports whether ip is an own address of the host.
-func (h *Host) ownsAnywhere(ip netip.Addr) bool {
-	if h.owner(ip) != nil {
-		return true
-	}
-	local, _ := h.local.has(ip)
-	return local
-}
-
 // answersFor reports whether the interface answers sender's request for target
-// with its own address: whether target is local, by the reply policy.
+// with its own address: whether target is local, by the reply policy, and may be
+// used.
 func (h *Host) answersFor(ifc *Interface, target, sender netip.Addr) bool {
 	if target.IsLoopback() {
 		return false // ip-sysctl.rst: not without route_localnet
+	}
+	o := ifc.own[target]
+	if o != nil && !o.usable() {
+		return false
 	}
 	switch ifc.reply {
 	case ReplyNever:
 		return false
 	case ReplyInterface:
-		return ifc.owns(target)
+		return o != nil
 	case ReplySameSubnet:
-		return slices.ContainsFunc(ifc.addresses, func(a Address) bool {
+		return o != nil && slices.ContainsFunc(ifc.addresses, func(a Address) bool {
 			// A probe has no sender; inet_confirm_addr takes 0.0.0.0 for any.
 			return a.Prefix.Addr() == target && (a.Prefix.Contains(sender) || sender.IsUnspecified())
 		})
 	case ReplyNotHost:
-		if _, hostScope := h.local.has(target); hostScope {
+		if _, hostScope := h.local.has(target); hostScope || o != nil && o.address.HostScope {
 			return false
 		}
-		for _, a := range ifc.addresses {
-			if a.Prefix.Addr() == target && a.HostScope {
-				return false
-			}
-		}
 	}
-	return h.ownsAnywhere(target)
+	_, usable := h.standing(target)
+	return usable
 }
 
 // isBroadcast reports whether ip is a broadcast address of the interface.
@@ -252,12 +276,8 @@ func (i *Interface) isBroadcast(ip netip.Addr) bool {
 	if ip == limitedBroadcast {
 		return true
 	}
-	for _, a := range i.addresses {
-		if b, ok := broadcastOf(a.Prefix); ok && b == ip {
-			return true
-		}
-	}
-	return false
+	_, ok := i.broadcasts[ip]
+	return ok
 }
 
 // broadcastOf returns the broadcast address of a network, if it is large enough to
@@ -274,43 +294,4 @@ func lastAddr(p netip.Prefix) netip.Addr {
 	b := p.Addr().As4()
 	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])|^uint32(0)>>p.Bits())
 	return netip.AddrFrom4(b)
-}
-
-// sender returns the sender address of a request for target on an interface
-// (DESIGN section 3): the IP side's preference, else the interface's address
-// with the longest prefix around target, else its first, else the first of
-// another interface of the host; false if there is none.
-func (h *Host) sender(ifc *Interface, preferred, target netip.Addr) (netip.Addr, bool) {
-	if preferred.IsValid() && h.ownsAnywhere(preferred) {
-		return preferred, true
-	}
-	var best netip.Prefix
-	for _, a := range ifc.addresses {
-		if a.Prefix.Contains(target) && (!best.IsValid() || a.Prefix.Bits() > best.Bits()) {
-			best = a.Prefix
-		}
-	}
-	if best.IsValid() {
-		return best.Addr(), true
-	}
-	if len(ifc.addresses) > 0 {
-		return ifc.addresses[0].Prefix.Addr(), true
-	}
-	for _, other := range h.interfaces {
-		if len(other.addresses) > 0 {
-			return other.addresses[0].Prefix.Addr(), true
-		}
-	}
-	return h.anyLocal()
-}
-
-// anyLocal returns the lowest local address of the machine that is meant for
-// others.
-func (h *Host) anyLocal() (best netip.Addr, ok bool) {
-	for ip, hostScope := range h.local.single {
-		if !hostScope && !ip.IsLoopback() && (!ok || ip.Less(best)) {
-			best, ok = ip, true
-		}
-	}
-	return best, ok
 }

@@ -1,7 +1,9 @@
 package host
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/lladdr"
@@ -22,7 +24,7 @@ type OwnAddress struct {
 	Interface int     // index
 	Address   Address // of a Released one only the address itself, with 32 bits
 	Usage     Usage
-	State     acd.State   // [acd.Exempt] where there is no DAD
+	State     acd.State   // [acd.Exempt] where there is no DAD, [acd.None] of a Released one
 	Owner     lladdr.Addr // of Withdrawn: who has it
 	Delayed   bool        // its announcement waits for the budget of the interface
 }
@@ -45,4 +47,48 @@ func (u Usage) String() string {
 		return names[u]
 	}
 	return fmt.Sprintf("usage %d", uint8(u))
+}
+
+// touchOwn notes that the IP side has to be told how an own address may be used.
+func (h *Host) touchOwn(o *own) {
+	if h.addressing != nil {
+		h.untold.add(entryKey{o.ifc.index, o.IP()})
+	}
+}
+
+// runAddressing is the goroutine that tells how own addresses may be used.
+func (h *Host) runAddressing(ctx context.Context) {
+	if h.addressing == nil {
+		return
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.pingAddressing:
+			h.pong()
+			continue
+		case <-h.wakeAddressing:
+		}
+		h.mu.Lock()
+		updates := make([]OwnAddress, 0, len(h.untold.order))
+		for _, key := range h.untold.order {
+			updates = append(updates, h.ownAddress(key))
+		}
+		h.untold.clear()
+		h.unlock()
+		if len(updates) > 0 {
+			h.addressing.UpdateAddresses(updates)
+		}
+	}
+}
+
+// ownAddress returns how an address may be used at present.
+func (h *Host) ownAddress(key entryKey) OwnAddress {
+	if ifc := h.byIndex(key.index); ifc != nil {
+		if o := ifc.own[key.ip]; o != nil && o.watched() {
+			return o.snapshot()
+		}
+	}
+	return OwnAddress{Interface: key.index, Address: Address{Prefix: netip.PrefixFrom(key.ip, key.ip.BitLen())}}
 }

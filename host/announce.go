@@ -79,8 +79,9 @@ func (h *Host) announceAs(ifc *Interface, ip netip.Addr, mac lladdr.Addr) {
 }
 
 // Announce announces addresses of the interface now, its own or published ones;
-// without any, all its own. The error wraps EADDRNOTAVAIL for an address that is
-// neither, and ENETDOWN while the link is down; nothing is announced then.
+// without any, all its own that may be used. The error wraps EADDRNOTAVAIL for an
+// address that is neither, or not verified, and ENETDOWN while the link is down;
+// nothing is announced then.
 func (i *Interface) Announce(addresses ...netip.Addr) error {
 	h := i.host
 	h.mu.Lock()
@@ -92,18 +93,35 @@ func (i *Interface) Announce(addresses ...netip.Addr) error {
 		return fmt.Errorf("announcing on %s: ARP is %s there: %w", i.name, i.mode, syscall.EOPNOTSUPP)
 	}
 	for _, ip := range addresses {
-		if _, ok := h.announceable(i, ip); !ok {
-			return fmt.Errorf("announcing %v: neither an address of %s nor published there: %w", ip, i.name, syscall.EADDRNOTAVAIL)
+		if why := h.checkAnnounceable(i, ip); why != nil {
+			return fmt.Errorf("announcing %v: %w", ip, why)
 		}
 	}
 	if len(addresses) == 0 {
 		for _, a := range i.addresses {
-			addresses = append(addresses, a.Prefix.Addr())
+			if i.uses(a.Prefix.Addr()) {
+				addresses = append(addresses, a.Prefix.Addr())
+			}
 		}
 	}
 	for _, ip := range addresses {
 		mac, _ := h.announceable(i, ip)
 		h.announceAs(i, ip, mac)
+	}
+	return nil
+}
+
+// checkAnnounceable returns why an interface may not announce an address.
+func (h *Host) checkAnnounceable(ifc *Interface, ip netip.Addr) error {
+	o := ifc.own[ip]
+	switch {
+	case o != nil && o.withdrawn():
+		return fmt.Errorf("it is withdrawn from %s, because %v has it: %w", ifc.name, o.Owner(), syscall.EADDRNOTAVAIL)
+	case o != nil && !o.usable():
+		return fmt.Errorf("it is being probed on %s, and not verified yet: %w", ifc.name, syscall.EADDRNOTAVAIL)
+	}
+	if _, ok := h.announceable(ifc, ip); !ok {
+		return fmt.Errorf("neither an address of %s nor published there: %w", ifc.name, syscall.EADDRNOTAVAIL)
 	}
 	return nil
 }

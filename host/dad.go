@@ -1,56 +1,69 @@
 package host
 
 import (
-	"fmt"
-	"net/netip"
-	"syscall"
+	"time"
 
 	"github.com/isat-project/isat/acd"
-	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/event"
 )
 
-// SetDAD switches the detection of address conflicts. Switched on, the present
-// addresses count as in use: they are announced once and watched. Switched off,
-// those that were suspended are usable again, and those that were withdrawn are
-// forgotten. reprobe holds from the next return of the link on.
-func (i *Interface) SetDAD(on bool, reprobe acd.Reprobe) {
-	i.host.mu.Lock()
-	defer i.host.unlock()
-	i.dad, i.reprobe = on, reprobe
+// fire implements [timed].
+func (o *own) fire(h *Host, now time.Time) { h.detect(now, o, acd.Input{}) }
+
+// detect tells the machine of an own address what happened and carries the effects
+// out. It returns that of a request to be answered, if it is.
+func (h *Host) detect(now time.Time, o *own, in acd.Input) (reply acd.Effect) {
+	h.drive(now, &o.machine, in, func(e acd.Effect) {
+		switch e.Action {
+		case acd.Suspend:
+			h.touchOwn(o)
+		case acd.Use:
+			h.touchOwn(o)
+			h.askAgain(o.ifc)
+		case acd.Withdraw:
+			h.withdraw(o)
+		case acd.Restore:
+			h.putBack(o)
+		case acd.Announce:
+			h.announce(o.ifc, o.IP())
+		case acd.Reply:
+			reply = e
+		case acd.Report:
+			h.reportDetection(now, o, e)
+		}
+	})
+	return reply
 }
 
-// OwnAddresses returns all own addresses with their state, the withdrawn ones
-// included.
-func (i *Interface) OwnAddresses() []OwnAddress {
-	i.host.mu.Lock()
-	defer i.host.mu.Unlock()
-	all := make([]OwnAddress, 0, len(i.addresses))
-	for _, a := range i.addresses {
-		all = append(all, OwnAddress{Interface: i.index, Address: a, Usage: Usable, State: acd.Exempt})
+// reportDetection tells what a machine reports. Strangers can cause conflicts at
+// will; the other events come with a change of the address and are never held
+// back.
+func (h *Host) reportDetection(now time.Time, o *own, e acd.Effect) {
+	if e.Event == event.Conflict {
+		h.diagnose(now, o.ifc, event.Conflict, o.IP(), func() event.Event {
+			severity, message := o.Diagnostic(e, o.diagnosticName())
+			return event.Event{MAC: e.MAC, Severity: severity, Message: message}
+		})
+		return
 	}
-	return all
-}
-
-// Reassign begins the detection of an own address anew, as when an administrator
-// has set it up. The error wraps ENXIO if the interface does not know it.
-func (i *Interface) Reassign(ip netip.Addr) error {
-	i.host.mu.Lock()
-	defer i.host.unlock()
-	if !i.owns(ip.Unmap()) {
-		return fmt.Errorf("probing %v on %s anew: no such address: %w", ip, i.name, syscall.ENXIO)
+	ev := event.Event{Type: e.Event, Interface: o.ifc.name, IP: o.IP(), MAC: e.MAC}
+	if !e.MAC.IsValid() {
+		ev.MAC = o.ifc.mac
 	}
-	return nil
+	ev.Severity, ev.Message = o.Diagnostic(e, o.diagnosticName())
+	h.record(ev)
 }
 
-// Resume takes over a duplicate that an earlier run has withdrawn: it is not on
-// the interface, and it is tried at once whether it is free now. owner is who had
-// it. The error wraps EOPNOTSUPP where there is no DAD, and EEXIST for an address
-// that the interface knows.
-func (i *Interface) Resume(a Address, owner lladdr.Addr) error {
-	i.host.mu.Lock()
-	defer i.host.unlock()
-	return fmt.Errorf("resuming %v on %s: there is no detection: %w", a.Prefix.Addr(), i.name, syscall.EOPNOTSUPP)
+// withdraw takes an own address away: it is somebody else's.
+func (h *Host) withdraw(o *own) {
+	o.absent, o.restored = false, false
+	h.removeOwn(o.ifc, o.address.Prefix)
+	h.touchOwn(o)
 }
 
-// Forsake ends the recovery of a withdrawn address: it will not be put back.
-func (i *Interface) Forsake(ip netip.Addr) {}
+// putBack makes a withdrawn address an own one again.
+func (h *Host) putBack(o *own) {
+	o.restored = true
+	h.insertOwn(o)
+	h.touchOwn(o)
+}

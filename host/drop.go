@@ -33,13 +33,14 @@ const (
 	DropNotForUs                     // a request for somebody else
 	DropNoAddress                    // the interface has no IPv4 address
 	DropWatching                     // answered by nobody: the interface observes
+	DropClaim                        // its sender claims an own address, which is detected
 	numDrops
 )
 
 var dropNames = [numDrops]string{
 	"interface_down", "short_frame", "frame_format", "not_arp", "other_host", "interface_off", "short_packet", "hardware_type", "hardware_length",
 	"protocol_type", "protocol_length", "self", "broadcast_sender", "multicast_sender", "zero_sender",
-	"loopback_address", "multicast_address", "broadcast_address", "unarp", "operation", "gratuitous", "proxy_refused", "not_for_us", "no_address", "observing",
+	"loopback_address", "multicast_address", "broadcast_address", "unarp", "operation", "gratuitous", "proxy_refused", "not_for_us", "no_address", "observing", "claim",
 }
 
 var dropDescriptions = [numDrops]string{
@@ -68,6 +69,7 @@ var dropDescriptions = [numDrops]string{
 	"requests for another host",
 	"requests on an interface without an address",
 	"requests on an interface that only observes",
+	"requests and replies whose sender claims an own address that is probed and watched",
 }
 
 // String returns the name of d in the MIB, such as "short_packet".

@@ -86,7 +86,7 @@ func (h *Host) explain(r proxy.Request, router proxy.Router) (Explanation, error
 	if e.Before, e.Drop, e.Dropped = h.beforeRules(ifc, r); e.Dropped {
 		return e, nil
 	}
-	if h.isConflict(r.SenderIP) {
+	if h.claims(r.SenderIP) == claimAnswered {
 		r.TargetIP = r.SenderIP
 	}
 	e.Decision = h.rules.Decide(time.Now(), r, (*proxyView)(ifc), router)
@@ -121,7 +121,9 @@ func (h *Host) beforeRules(ifc *Interface, r proxy.Request) (words string, why D
 		return fmt.Sprintf("it is an announcement, and %s ignores those (drop_gratuitous_arp)", ifc.name), DropGratuitous, true
 	case ifc.mode == Watch:
 		return fmt.Sprintf("%s only observes", ifc.name), DropWatching, true
-	case h.isConflict(r.SenderIP):
+	case h.claims(r.SenderIP) == claimDetected:
+		return fmt.Sprintf("the sender claims %v, an address of this host: it is a conflict, and not answered", r.SenderIP), DropClaim, true
+	case h.claims(r.SenderIP) == claimAnswered:
 		return fmt.Sprintf("the sender claims %v, an address of this host: it is answered as if it had asked for that", r.SenderIP), 0, false
 	}
 	return "", 0, false

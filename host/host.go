@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/isat-project/isat/acd"
@@ -46,17 +48,21 @@ type Host struct {
 	events     *event.Ring
 	neighbours Neighbours
 	router     Router // nil if there is none
+	addressing Addressing
+	rand       acd.Rand // guarded by mu
 	rules      proxy.Rules
 	routes     *route.Table[entry]
 
 	wakeTimers     chan struct{} // capacity 1: the first deadline has moved earlier
 	wakeNeighbours chan struct{} // capacity 1: there are bindings to tell
+	wakeAddressing chan struct{} // capacity 1: there are own addresses to tell of
 	wakeRouter     chan struct{} // capacity 1: there are questions for the Router
 	uses           chan entryKey // entries in Verify that a lookup has used
 	outlets        atomic.Pointer[outlets]
 
 	pingTimers     chan struct{} // see Ping
 	pingNeighbours chan struct{} // see Ping
+	pingAddressing chan struct{} // see Ping
 
 	mu         sync.Mutex
 	interfaces []*Interface // in the order of Attach
@@ -66,13 +72,15 @@ type Host struct {
 	armed      time.Time    // when Run will look at the timers
 	sending    []*Interface // those with frames to send
 	gone       Stats        // of interfaces that were detached
-	dirty      bindings     // what Neighbours has to be told
+	dirty      backlog      // what Neighbours has to be told
+	untold     backlog      // what Addressing has to be told
 	bindFirst  bool         // before a frame is sent: see unlock
 	limiter    limiter      // of diagnostics
 	decisions  *proxy.RouteCache
 	routing    proxy.Router // decisions, or the routing table; never changes
 	lastHeard  lastHeard
 	effects    []cache.Effect
+	detections []acd.Effect
 	moving     bool     // a network is being added: see addNetwork
 	moved      []*entry // the entries it takes over
 	readers    sync.WaitGroup
@@ -94,17 +102,24 @@ func New(c Config) *Host {
 	if c.Events == nil {
 		c.Events = event.NewRing("host", event.DefaultSize)
 	}
+	if c.Rand == nil {
+		c.Rand = rand.NewPCG(rand.Uint64(), rand.Uint64())
+	}
 	h := &Host{
 		mib:            c.MIB,
 		events:         c.Events,
 		neighbours:     c.Neighbours,
 		router:         c.Router,
+		addressing:     c.Addressing,
+		rand:           c.Rand,
 		wakeTimers:     make(chan struct{}, 1),
 		wakeNeighbours: make(chan struct{}, 1),
+		wakeAddressing: make(chan struct{}, 1),
 		wakeRouter:     make(chan struct{}, 1),
 		uses:           make(chan entryKey, 256),
 		pingTimers:     make(chan struct{}),
 		pingNeighbours: make(chan struct{}),
+		pingAddressing: make(chan struct{}),
 		timers:         deadline.New[timed](time.Now()),
 	}
 	h.routes = route.New(h.routeChanged)
@@ -145,6 +160,7 @@ func (h *Host) Run(ctx context.Context) error {
 
 	var sinks sync.WaitGroup
 	sinks.Go(func() { h.runNeighbours(ctx) })
+	sinks.Go(func() { h.runAddressing(ctx) })
 	sinks.Go(func() { h.runRouter(ctx) })
 	h.runTimers(ctx)
 	sinks.Wait()
@@ -153,6 +169,7 @@ func (h *Host) Run(ctx context.Context) error {
 	h.ended = true
 	for _, ifc := range h.interfaces {
 		ifc.port.Close()
+		h.failInquiries(ifc, syscall.ENETDOWN)
 	}
 	h.failWaiters()
 	h.unlock()
@@ -175,6 +192,9 @@ func (h *Host) unlock() {
 	}
 	if len(h.dirty.order) > 0 {
 		wake(h.wakeNeighbours)
+	}
+	if len(h.untold.order) > 0 {
+		wake(h.wakeAddressing)
 	}
 	if next, ok := h.timers.Next(); ok && (h.armed.IsZero() || next.Before(h.armed)) {
 		h.armed = next
@@ -229,13 +249,16 @@ func (h *Host) byIndex(index int) *Interface {
 }
 
 // Ping returns nil when the goroutines of [Host.Run] have shown that they make
-// progress: that of the timers, which needs the lock for it, and that of the
-// bindings, which is not busy with an update that does not end. Otherwise it
-// returns the error of ctx.
+// progress: that of the timers, which needs the lock for it, and those of the
+// bindings and of the own addresses, which are not busy with an update that does
+// not end. Otherwise it returns the error of ctx.
 func (h *Host) Ping(ctx context.Context) error {
 	loops := []chan struct{}{h.pingTimers}
 	if h.neighbours != nil {
 		loops = append(loops, h.pingNeighbours)
+	}
+	if h.addressing != nil {
+		loops = append(loops, h.pingAddressing)
 	}
 	for _, loop := range loops {
 		select {

@@ -81,7 +81,11 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, header li
 		ifc.drop(why)
 		return
 	}
-	conflict := h.checkConflict(now, ifc, p)
+	h.showMachines(now, ifc, p)
+	claim := h.claims(p.SenderIP)
+	if claim == claimAnswered {
+		h.reportClaim(now, ifc, p)
+	}
 	if p.Operation != arp.Request && p.Operation != arp.Reply {
 		h.ignore(now, ifc, p)
 		return
@@ -91,14 +95,17 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, header li
 		return
 	}
 	target, back := p.TargetIP, header.Route.Reply()
-	if conflict {
-		// Step 6: the claimant is told whose the address is, and not learned.
-		target = p.SenderIP
-	} else {
+	switch claim { // who claims an own address is not learned
+	case noClaim:
 		h.hear(p)
 		if ifc.mode != Static {
 			h.learn(now, ifc, p, back)
 		}
+	case claimAnswered:
+		target = p.SenderIP // step 6: the claimant is told whose the address is
+	case claimDetected:
+		ifc.drop(DropClaim)
+		return
 	}
 	if p.Operation == arp.Request {
 		ifc.stats.RxRequests++
@@ -156,24 +163,6 @@ func (i *Interface) checkAddress(ip netip.Addr) (Drop, bool) {
 		return DropBroadcastAddress, false
 	}
 	return 0, true
-}
-
-// checkConflict is step 6: another host says that an own address is its.
-func (h *Host) checkConflict(now time.Time, ifc *Interface, p arp.Packet) bool {
-	if !h.isConflict(p.SenderIP) {
-		return false
-	}
-	ifc.stats.DupIPs++
-	h.diagnose(now, ifc, event.Conflict, p.SenderIP, func() event.Event {
-		return event.Event{MAC: p.SenderHW, Severity: event.Error,
-			Message: fmt.Sprintf("arp: %v is using my IP address %v on %s!", p.SenderHW, p.SenderIP, ifc.name)}
-	})
-	return true
-}
-
-// isConflict reports whether a sender claims an own address.
-func (h *Host) isConflict(sender netip.Addr) bool {
-	return !sender.IsUnspecified() && h.ownsAnywhere(sender)
 }
 
 // ignore counts an operation that ARP does not act on.

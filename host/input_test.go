@@ -10,6 +10,7 @@ import (
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/link"
+	"github.com/isat-project/isat/link/segment"
 	"github.com/isat-project/isat/lladdr"
 	"github.com/isat-project/isat/proxy"
 )
@@ -109,6 +110,15 @@ var dropCases = []dropCase{
 	{host.DropNotForUs, "arp_ignore 8", func(c *host.InterfaceConfig) { c.Reply = host.ReplyNever }, nil, request(func(*arp.Packet) {})},
 	{host.DropNoAddress, "an interface without an address", func(c *host.InterfaceConfig) { c.Addresses = nil }, nil, request(func(*arp.Packet) {})},
 	{host.DropWatching, "a request", func(c *host.InterfaceConfig) { c.Mode = host.Watch }, nil, request(func(*arp.Packet) {})},
+	{host.DropClaim, "a claim of a probed address of another interface", nil, func(t *testing.T, n *node) {
+		mac := lladdr.MustParse("02:00:00:00:00:78")
+		if _, err := n.Attach(host.InterfaceConfig{
+			Name: "e1", Index: 2, MAC: mac, Port: segment.New(segment.Options{}).Port(mac), DAD: true,
+			Addresses: []host.Address{{Prefix: prefix("198.51.100.1/24")}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}, request(func(p *arp.Packet) { p.SenderIP = ip("198.51.100.1") })},
 }
 
 // TestDrops sends one frame for each reason and looks that just that is counted,

@@ -16,40 +16,6 @@ import (
 	"github.com/isat-project/isat/route"
 )
 
-// Mode is how much ARP an interface does.
-type Mode uint8
-
-// The modes.
-const (
-	On     Mode = iota // ask, answer and learn
-	Static             // answer only: IFF_STATICARP of ifconfig(8)
-	Off                // nothing: IFF_NOARP
-	Watch              // learn and report what passes, send nothing
-)
-
-// String returns the word of the configuration for m.
-func (m Mode) String() string {
-	names := [...]string{"on", "static", "off", "observe"}
-	if int(m) < len(names) {
-		return names[m]
-	}
-	return fmt.Sprintf("mode %d", uint8(m))
-}
-
-// ReplyPolicy says for which of the host's own addresses an interface answers.
-// The numbers and their meaning are those of Linux' arp_ignore
-// (Documentation/networking/ip-sysctl.rst).
-type ReplyPolicy uint8
-
-// The policies.
-const (
-	ReplyAny        ReplyPolicy = 0 // any own address, of whichever interface
-	ReplyInterface  ReplyPolicy = 1 // addresses of this interface
-	ReplySameSubnet ReplyPolicy = 2 // the same, if the sender is in the subnet of the address
-	ReplyNotHost    ReplyPolicy = 3 // any own address but those of scope host
-	ReplyNever      ReplyPolicy = 8 // none
-)
-
 // InterfaceConfig describes an interface to attach.
 type InterfaceConfig struct {
 	Name    string       // unique in the host
@@ -61,7 +27,8 @@ type InterfaceConfig struct {
 	Reply   ReplyPolicy
 	// DropGratuitous ignores announcements of others (Linux' drop_gratuitous_arp).
 	DropGratuitous bool
-	// Addresses are the interface's own at the start; they are not announced.
+	// Addresses are the interface's own at the start; they are not announced. With
+	// DAD they count as in use: they are announced once and watched.
 	Addresses []Address
 	// AnyTarget makes every address one of the link, because the IP side has
 	// chosen the interface already: that of a taken-over interface.
@@ -112,10 +79,16 @@ type Interface struct {
 	dropGratuitous bool
 	proxyARP       bool // see SetProxyARP
 	dad            bool // see SetDAD
-	reprobe        acd.Reprobe
+	detecting      bool // own addresses have machines: see detects
 	up             bool
 	detached       bool
-	addresses      []Address
+	addresses      []Address                   // in the order of SetAddresses
+	own            map[netip.Addr]*own         // of these and of the withdrawn ones
+	round          uint                        // counts the lists of own addresses
+	broadcasts     map[netip.Addr]struct{}     // of the networks of addresses
+	detector       *acd.Interface              // what own addresses and inquiries share
+	inquiries      map[netip.Addr]*inquiry     // the first of each address
+	waiting        bool                        // requests wait for a sender that is verified
 	networks       []*route.Network[entry]     // the cloning ones
 	dynamic        []*entry                    // all but the permanent ones
 	published      map[netip.Addr]*publication // published-only entries
@@ -155,11 +128,13 @@ func (h *Host) Attach(c InterfaceConfig) (*Interface, error) {
 		host: h, index: c.Index, port: c.Port, framing: c.Framing, deliver: c.Deliver, implicit: c.AnyTarget,
 		closed: make(chan struct{}),
 		name:   c.Name, mac: c.MAC, mode: c.Mode, reply: c.Reply, dropGratuitous: c.DropGratuitous,
-		up: !c.Down, useDelay: c.UseDelay, dad: c.DAD, reprobe: c.Reprobe,
+		up: !c.Down, useDelay: c.UseDelay, dad: c.DAD,
+		own: make(map[netip.Addr]*own), inquiries: make(map[netip.Addr]*inquiry),
 		published:     make(map[netip.Addr]*publication),
 		announcements: make(map[netip.Addr]*announcement), heard: make(map[lladdr.Addr]bool),
 	}
 	h.readSettings(ifc)
+	ifc.detector, ifc.detecting = h.newDetector(ifc, c), ifc.detects()
 	if c.AnyTarget {
 		n, err := h.routes.Add(route.Spec{Prefix: anyPrefix, Interface: c.Index, Flags: route.Cloning, Implicit: true})
 		if err != nil {
@@ -169,7 +144,7 @@ func (h *Host) Attach(c InterfaceConfig) (*Interface, error) {
 	}
 	h.interfaces = append(h.interfaces, ifc)
 	h.publishOutlets()
-	if err := h.setAddresses(ifc, c.Addresses); err != nil {
+	if err := h.setAddresses(time.Now(), ifc, c.Addresses, true); err != nil {
 		h.detach(ifc)
 		return nil, err
 	}
@@ -199,6 +174,12 @@ func (h *Host) detach(ifc *Interface) {
 	for _, a := range ifc.announcements {
 		h.timers.Remove(&a.timer)
 	}
+	for _, o := range ifc.own {
+		h.timers.Remove(&o.timer)
+		if o.watched() {
+			h.touchOwn(o)
+		}
+	}
 	for e := range ifc.entries() {
 		h.deleteEntry(e, syscall.ENETDOWN)
 	}
@@ -208,6 +189,8 @@ func (h *Host) detach(ifc *Interface) {
 	h.routes.DeleteInterface(ifc.index)
 	ifc.networks = nil
 	ifc.detached = true
+	clear(ifc.own)
+	h.followLink(time.Now(), ifc, false) // who inquires gets an error
 	h.decisions.Forget(ifc.name)
 	h.gone.add(&ifc.stats)
 	close(ifc.closed)
@@ -223,6 +206,10 @@ func (h *Host) readSettings(ifc *Interface) {
 	}
 	ifc.settings = s
 	ifc.limits = cache.Limits{MaxAge: s.MaxAge, MaxTries: s.MaxTries, Wait: s.Wait, MaxHold: s.MaxHold, UseDelay: ifc.useDelay}
+	if ifc.detector != nil {
+		ifc.detector.Config = &s.ACD
+		h.tellMachines(time.Now(), ifc, acd.Input{})
+	}
 	for e := range ifc.entries() {
 		ifc.stats.Dropped += uint64(len(e.Trim()))
 		h.timers.Set(&e.timer, e.Deadline())
@@ -261,39 +248,6 @@ func (i *Interface) Running() bool {
 	return i.up
 }
 
-// Mode returns how much ARP the interface does.
-func (i *Interface) Mode() Mode {
-	i.host.mu.Lock()
-	defer i.host.mu.Unlock()
-	return i.mode
-}
-
-// SetMode changes how much ARP the interface does. Whoever waits for an answer that
-// may not be asked for any more gets an error.
-func (i *Interface) SetMode(m Mode) {
-	h := i.host
-	h.mu.Lock()
-	defer h.unlock()
-	i.mode = m
-	h.publishOutlets()
-	if m == On {
-		return
-	}
-	now := time.Now()
-	for _, e := range i.dynamic {
-		if e.State() == cache.Incomplete || e.Waited() && !e.State().Usable() {
-			h.deny(now, e)
-		}
-	}
-}
-
-// SetReply changes what the interface answers for.
-func (i *Interface) SetReply(p ReplyPolicy, dropGratuitous bool) {
-	i.host.mu.Lock()
-	defer i.host.unlock()
-	i.reply, i.dropGratuitous = p, dropGratuitous
-}
-
 // Rename tells the host that the interface has another name now.
 func (i *Interface) Rename(name string) {
 	h := i.host
@@ -308,77 +262,4 @@ func (i *Interface) Rename(name string) {
 	h.decisions.Invalidate() // those of others name it
 	h.readSettings(i)
 	h.record(event.Event{Type: event.Changed, Interface: name, Severity: event.Info, Message: fmt.Sprintf("isat: %s is now named %s", old, name)})
-}
-
-// SetMAC tells the host that the interface has another link-layer address.
-// Dynamic entries go, as they do in the kernel; permanent ones and the own and
-// published addresses are told anew (facts/freebsd-arp.md 5.2). The error wraps
-// EINVAL for an address that no station of the medium has.
-func (i *Interface) SetMAC(mac lladdr.Addr) error {
-	h := i.host
-	h.mu.Lock()
-	defer h.unlock()
-	if i.mac == mac {
-		return nil
-	}
-	if err := h.checkStation(i.name, i.framing, mac); err != nil {
-		return fmt.Errorf("changing the address of %s: %w", i.name, err)
-	}
-	old := i.mac
-	i.mac = mac
-	h.publishOutlets()
-	// Those that are waited for go on: the next request has the new address.
-	h.dropDynamic(i, func(e *entry) bool { return len(e.waiters) > 0 })
-	h.followMAC(time.Now(), i)
-	h.record(event.Event{Type: event.Changed, Interface: i.name, MAC: mac, OldMAC: old, Severity: event.Info,
-		Message: fmt.Sprintf("isat: %s has address %v now, had %v", i.name, mac, old)})
-	if i.up {
-		h.restoreLink(i)
-	}
-	return nil
-}
-
-// SetRunning tells the host that the link came up or went down. While it is down
-// nothing is sent. Dynamic entries end with the link (facts/freebsd-arp.md 2.5);
-// when it comes back permanent ones are told to the IP side again, and the own and
-// the published addresses are announced.
-func (i *Interface) SetRunning(up bool) {
-	h := i.host
-	h.mu.Lock()
-	defer h.unlock()
-	if i.up == up {
-		return
-	}
-	i.up = up
-	h.publishOutlets()
-	if !up {
-		h.dropDynamic(i, func(*entry) bool { return false })
-		h.record(event.Event{Type: event.LinkDown, Interface: i.name, Severity: event.Info, Message: fmt.Sprintf("isat: %s: link is down", i.name)})
-		return
-	}
-	h.record(event.Event{Type: event.LinkUp, Interface: i.name, Severity: event.Info, Message: fmt.Sprintf("isat: %s: link is up", i.name)})
-	h.restoreLink(i)
-}
-
-// restoreLink tells a link that is there again what it has to know.
-func (h *Host) restoreLink(ifc *Interface) {
-	for e := range ifc.entries() {
-		if e.installed {
-			h.touch(e.key())
-		}
-	}
-	for _, a := range ifc.addresses {
-		h.announce(ifc, a.Prefix.Addr())
-	}
-	h.announcePublished(ifc)
-}
-
-// dropDynamic removes the entries that are not permanent, but those to keep and
-// those that say more than where their owner is on the link.
-func (h *Host) dropDynamic(ifc *Interface, keep func(*entry) bool) {
-	for _, e := range slices.Clone(ifc.dynamic) {
-		if !keep(e) && !e.ordered() {
-			h.deleteEntry(e, syscall.ENETDOWN)
-		}
-	}
 }

@@ -59,27 +59,12 @@ func (s NeighbourState) String() string {
 	return fmt.Sprintf("neighbour state %d", uint8(s))
 }
 
-// bindings is the set of addresses whose binding has to be told, oldest first.
-// It holds keys and no bindings: what is told is what holds at that moment, so
-// that a backlog shrinks and a late writer never leaves an old address behind.
-type bindings struct {
-	order []entryKey
-	set   map[entryKey]struct{}
-}
-
 // touch notes that the binding of an entry has to be told.
 func (h *Host) touch(key entryKey) {
 	if h.neighbours == nil {
 		return
 	}
-	if h.dirty.set == nil {
-		h.dirty.set = make(map[entryKey]struct{})
-	}
-	if _, ok := h.dirty.set[key]; ok {
-		return
-	}
-	h.dirty.set[key] = struct{}{}
-	h.dirty.order = append(h.dirty.order, key)
+	h.dirty.add(key)
 }
 
 // runNeighbours is the goroutine that tells the bindings.
@@ -102,8 +87,7 @@ func (h *Host) runNeighbours(ctx context.Context) {
 		for _, key := range h.dirty.order {
 			updates = append(updates, h.neighbour(key))
 		}
-		h.dirty.order = h.dirty.order[:0]
-		clear(h.dirty.set)
+		h.dirty.clear()
 		h.mu.Unlock()
 		if len(updates) > 0 {
 			h.neighbours.Update(updates)

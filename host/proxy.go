@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/link"
@@ -60,7 +61,7 @@ func (v *proxyView) Own(r proxy.Request) (proxy.Ownership, lladdr.Addr) {
 		return proxy.Owned, lladdr.Addr{}
 	case ifc.isBroadcast(r.TargetIP):
 		return proxy.Broadcast, lladdr.Addr{}
-	case h.ownsAnywhere(r.TargetIP):
+	case ifc.own[r.TargetIP] != nil, h.ownsAnywhere(r.TargetIP):
 		return proxy.Withheld, lladdr.Addr{}
 	}
 	return proxy.Foreign, lladdr.Addr{}
@@ -103,6 +104,15 @@ func (h *Host) answerRequest(now time.Time, ifc *Interface, d proxy.Decision) {
 	to, by := request.SenderMAC, request.Back
 	if request.TargetIP.IsLinkLocalUnicast() && !d.Proxied() {
 		to, by = ifc.framing.Broadcast(), link.SourceRoute{} // RFC 3927 section 2.5; facts 3.3: of own addresses only
+	}
+	if o := ifc.own[request.TargetIP]; o != nil && o.watched() && !d.Proxied() {
+		switch reply := h.detect(now, o, acd.Input{Kind: acd.Ask}); {
+		case reply.Action != acd.Reply:
+			ifc.drop(DropNotForUs)
+			return
+		case reply.Broadcast:
+			to, by = ifc.framing.Broadcast(), link.SourceRoute{}
+		}
 	}
 	if !h.sendARP(ifc, to, by, arp.Packet{
 		Operation: arp.Reply,

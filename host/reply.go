@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/isat-project/isat/arp"
+	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
@@ -31,7 +32,12 @@ func (h *Host) request(e *entry) {
 		return
 	}
 	source, ok := h.sender(ifc, e.source, e.ip)
-	if !ok {
+	switch {
+	case ok:
+	case len(ifc.addresses) > 0:
+		ifc.waiting = true // until one of them is verified (facts/solaris-arp-ipmp.md 3.2)
+		return
+	default:
 		h.diagnose(time.Now(), ifc, event.Missed, e.ip, func() event.Event {
 			return event.Event{Severity: event.Notice, Message: "arprequest: cannot find matching address"} // facts 4.2
 		})
@@ -39,6 +45,19 @@ func (h *Host) request(e *entry) {
 	}
 	e.network.Resolve(e.ip)
 	h.sendRequest(ifc, source, e.ip)
+}
+
+// askAgain sends the requests that wait for a sender that is verified.
+func (h *Host) askAgain(ifc *Interface) {
+	if !ifc.waiting {
+		return
+	}
+	ifc.waiting = false
+	for _, e := range ifc.dynamic {
+		if e.State() == cache.Incomplete || e.State() == cache.Down && e.Waited() {
+			h.request(e)
+		}
+	}
 }
 
 // sendRequest sends a who-has with the link's broadcast address.
