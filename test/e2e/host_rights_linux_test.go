@@ -45,7 +45,7 @@ func TestHostRights(t *testing.T) {
 	changes := [][]string{
 		{"arp", "-s", "192.0.2.9", "02:00:00:00:00:09"}, {"arp", "-d", peerIP}, {"arp", "-d", "-a"},
 		{"sysctl", "net.link.ether.inet.max_age=60"}, {"release", "e0"}, {"take", "lo"}, {"reload"},
-		{"announce", "e0", isatIP}, {"resolve", "192.0.2.77"}, {"events", "--count", "1"},
+		{"announce", "e0", isatIP}, {"probe", "e0", "192.0.2.77"}, {"resolve", "192.0.2.77"}, {"events", "--count", "1"},
 	}
 	for _, args := range changes {
 		r := d.nobody(args...)
