@@ -35,6 +35,10 @@ func (b *decider) answer(c caller, packet []byte, t *table) ioctl.Answer {
 	if err != nil {
 		return ioctl.Answer{Errno: errnoOf(err)}
 	}
+	if c.elsewhere && r.Command != ioctl.Table {
+		// Before its rights: it is to learn that its own kernel decides.
+		return ioctl.Answer{Errno: syscall.ENXIO}
+	}
 	// Before anything of the argument: it is none of the business of those who may
 	// not (facts/solaris-arp-ipmp.md 1.2).
 	may := b.rights().MayRead
@@ -53,7 +57,7 @@ func (b *decider) answer(c caller, packet []byte, t *table) ioctl.Answer {
 			arg = t.next(b.backend)
 		}
 	case len(r.Arg) == 0: // asks for privilege only
-	case r.Family != ioctl.AFInet || c.elsewhere:
+	case r.Family != ioctl.AFInet:
 		err = syscall.ENXIO
 	default:
 		arg, err = b.do(r)

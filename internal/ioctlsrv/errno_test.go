@@ -64,6 +64,8 @@ func TestErrno(t *testing.T) {
 		{"xarp_ha AF_INET", root, extendedOf(gx, ip9, "", family(2)), syscall.ENXIO},
 		{"xarp_ha AF_INET and a name too long", root, extendedOf(gx, ip9, "", func(x *ioctl.XARPReq) { x.Hardware.Family, x.Hardware.NameLen = 2, 32 }), syscall.ENXIO},
 		{"another namespace", caller{Credentials: root.Credentials, elsewhere: true}, plainOf(g, ip9, nil), syscall.ENXIO},
+		{"unprivileged SET in another namespace", caller{Credentials: nobody.Credentials, elsewhere: true}, plainOf(s, ip9, nil), syscall.ENXIO},
+		{"privilege in another namespace", caller{Credentials: root.Credentials, elsewhere: true}, only(s), syscall.ENXIO},
 
 		// EINVAL: names and lengths.
 		{"nlen 31", root, extendedOf(gx, ip9, "", nlen(31)), syscall.ENXIO}, // a name that nobody has

@@ -1,0 +1,192 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestLibraryNetTools has Debian's arp of net-tools work on the table of a host of
+// its own, of which the kernel knows nothing.
+func TestLibraryNetTools(t *testing.T) {
+	t.Parallel()
+	Require(t, "arp", "ping")
+	dir := library(t)
+	d, isat, _ := newTUN(t, strings.Replace(tunConfig, `"192.0.2.1/24"`, `"192.0.2.1/24", "10.1.0.1/16"`, 1))
+	arp := func(args ...string) Result {
+		t.Helper()
+		return isat.Run(slices.Concat(d.preload(dir), []string{"arp"}, args)...)
+	}
+	says := func(want string, args ...string) {
+		t.Helper()
+		if r := arp(args...); !strings.Contains(r.Stdout, want) || r.Code != 0 || r.Stderr != "" {
+			t.Errorf("arp %s: exit status %d, it says\n%s%sand not %q", strings.Join(args, " "), r.Code, r.Stdout, r.Stderr, want)
+		}
+	}
+
+	isat.Must("ping", "-q", "-c", "1", "-W", "10", peerIP)
+	says("? ("+peerIP+") at "+peerMAC+" [ether] on isat0\n", "-an")
+	says("? ("+peerIP+") at "+peerMAC+" [ether] on isat0\n", "-an", peerIP)
+	says("? ("+peerIP+") at "+peerMAC+" [ether] on isat0\n", "-an", "-i", "isat0")
+	says(peerIP+"                ether   "+peerMAC+"   C                     isat0\n", "-n")
+
+	says("", "-s", askerIP, askerMAC)
+	if e, ok := d.Entry("isat0", askerIP); !ok || string(e.MAC) != askerMAC || !e.Permanent {
+		t.Errorf("arp -s has made %+v, %v", e, ok)
+	}
+	says("? ("+askerIP+") at "+askerMAC+" [ether] PERM on isat0\n", "-an")
+	says("", "-s", askerIP, "02:00:00:00:00:0b", "temp")
+	if e, ok := d.Entry("isat0", askerIP); !ok || string(e.MAC) != "02:00:00:00:00:0b" || e.Permanent {
+		t.Errorf("arp -s with temp has made %+v, %v", e, ok)
+	}
+	says("", "-i", "isat0", "-s", askerIP, askerMAC)
+	if e, ok := d.Entry("isat0", askerIP); !ok || string(e.MAC) != askerMAC {
+		t.Errorf("arp -i isat0 -s has made %+v, %v", e, ok)
+	}
+	says("", "-d", askerIP)
+	if e, ok := d.Entry("isat0", askerIP); ok {
+		t.Errorf("arp -d has left %+v", e)
+	}
+	if r := arp("-d", askerIP); r.Stdout+r.Stderr != "No ARP entry for "+askerIP+"\n" {
+		t.Errorf("arp -d of what is not there: %+v", r)
+	}
+	if r := arp("-d", isatIP); !strings.Contains(r.Stdout+r.Stderr, "Operation not supported") {
+		t.Errorf("arp -d of an own address: %+v", r)
+	}
+	for _, n := range isat.Neighbours("isat0") {
+		if n.State[0] != "NOARP" { // what a TUN device needs for whatever it sends
+			t.Errorf("the kernel has %+v", n)
+		}
+	}
+
+	// More lines than fit into one answer.
+	lines := &strings.Builder{}
+	all := make([]string, 1000)
+	for i := range all {
+		all[i] = fmt.Sprintf("10.1.%d.%d", 1+i/200, 1+i%200)
+		fmt.Fprintln(lines, all[i], askerMAC)
+	}
+	if err := os.WriteFile(d.path("ethers"), []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says("", "-f", d.path("ethers"))
+	shown := arp("-an").Stdout
+	for _, ip := range all {
+		if !strings.Contains(shown, "? ("+ip+") at "+askerMAC+" [ether] PERM on isat0\n") {
+			t.Fatalf("of %d entries arp -an does not show %s", len(all), ip)
+		}
+	}
+}
+
+// TestLibraryTable has /proc/net/arp read by other programs and in other ways.
+func TestLibraryTable(t *testing.T) {
+	t.Parallel()
+	Require(t, "python3", "ping")
+	dir := library(t)
+	d, isat, peer := newTUN(t, tunConfig)
+	(&Net{t: t}).Veth(isat.End("k0", "02:00:00:00:02:01"), peer.End("k0", "02:00:00:00:02:02"))
+	isat.Must("ip", "neigh", "add", "10.9.0.9", "lladdr", "02:00:00:00:09:09", "dev", "k0")
+	isat.Must("ping", "-q", "-c", "1", "-W", "10", peerIP)
+	run := func(args ...string) string {
+		t.Helper()
+		return isat.Must(slices.Concat(d.preload(dir), args)...)
+	}
+
+	kernels := isat.Must("cat", "/proc/net/arp")
+	ours := peerIP + "        0x1         0x2         " + peerMAC + "     *        isat0\n"
+	if strings.Contains(kernels, peerIP) || strings.Count(kernels, "\n") != 2 {
+		t.Fatalf("the kernel's table is\n%s", kernels)
+	}
+	python := func(program string) []string { return []string{"python3", "-c", program} }
+	for name, args := range map[string][]string{
+		"cat":                    {"cat", "/proc/net/arp"},
+		"process":                {"cat", "/proc/self/net/arp"},
+		"thread":                 {"cat", "/proc/thread-self/net/arp"},
+		"redirection":            {"bash", "-c", "cat < /proc/net/arp"},
+		"relative":               {"bash", "-c", "cd /proc/net && cat arp"},
+		"two slashes":            {"cat", "/proc//net/./arp"},
+		"python3":                python(`print(open("/proc/net/arp").read(), end="")`),
+		"python3, openat":        python(`import os; d = os.open("/proc/net", os.O_RDONLY); print(os.fdopen(os.open("arp", os.O_RDONLY, dir_fd=d)).read(), end="")`),
+		"python3, by lines":      python(`[print(l, end="") for l in open("/proc/net/arp", buffering=1)]`),
+		"python3, twice":         python(`f = open("/proc/net/arp"); f.read(); f.seek(0); print(f.read(), end="")`),
+		"python3, in a thread":   python(`import threading; t = threading.Thread(target=lambda: print(open("/proc/net/arp").read(), end="")); t.start(); t.join()`),
+		"python3, after a fork":  python(`import os; p = os.fork(); p and os.wait(); p or print(open("/proc/net/arp").read(), end="")`),
+		"inherited by a program": python(`import os; f = os.open("/proc/net/arp", os.O_RDONLY); os.dup2(f, 0); os.execvp("cat", ["cat"])`),
+	} {
+		if got := run(args...); got != kernels+ours {
+			t.Errorf("%s: got\n%swant\n%s%s", name, got, kernels, ours)
+		}
+	}
+
+	// Left alone: what is not opened for reading, is the table of another
+	// namespace, or another file of that name.
+	if err := os.WriteFile(d.path("arp"), []byte("a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := run("cat", d.path("arp")); got != "a file" {
+		t.Errorf("a file of that name has %q", got)
+	}
+	if got := run("unshare", "-n", "cat", "/proc/net/arp"); strings.Contains(got, peerIP) {
+		t.Errorf("in another namespace there is\n%s", got)
+	}
+	path := run(python(`import os; print(os.readlink("/proc/self/fd/%d" % os.open("/proc/net/arp", os.O_PATH)), end="")`)...)
+	if !strings.HasPrefix(path, "/proc/") {
+		t.Errorf("with O_PATH it is %s", path)
+	}
+	// A signal ends who writes a file that is too long.
+	if got := run("bash", "-c", "ulimit -f 0; cat /proc/net/arp"); got != kernels {
+		t.Errorf("with no room for a file in memory there is\n%s", got)
+	}
+	close := `import fcntl, os; f = os.open("/proc/net/arp", os.O_RDONLY); print(fcntl.fcntl(f, fcntl.F_GETFD), os.set_inheritable(f, True), fcntl.fcntl(f, fcntl.F_GETFD), f, end="")`
+	if got := run(python(close)...); got != "1 None 0 3" { // python3 opens with O_CLOEXEC
+		t.Errorf("FD_CLOEXEC is %q", got)
+	}
+}
+
+// TestLibraryWithoutDaemon: programs do with the library what they do without it,
+// where there is no daemon, and where it is of another namespace.
+func TestLibraryWithoutDaemon(t *testing.T) {
+	t.Parallel()
+	Require(t, "arp", "ping")
+	dir := library(t)
+	d, _, _ := newTUN(t, tunConfig)
+	if err := os.Chmod(d.dir, 0o755); err != nil { // for nobody
+		t.Fatal(err)
+	}
+	none := *d
+	none.dir = t.TempDir()
+
+	results := func(words ...string) (all []Result) {
+		isat, _ := NewPair(t)
+		isat.Must("ping", "-q", "-c", "1", "-W", "10", peerIP)
+		for _, args := range [][]string{
+			{"arp", "-an"}, {"arp", "-n"}, {"arp", "-n", peerIP}, {"arp", "-an", "192.0.2.77"},
+			{"arp", "-s", askerIP, askerMAC}, {"arp", "-an"}, {"cat", "/proc/net/arp"},
+			{"arp", "-d", askerIP}, {"arp", "-d", "192.0.2.77"},
+			{"arp", "-i", "e0", "-Ds", "192.0.2.60", "e0", "pub"}, {"arp", "-i", "e0", "-d", "192.0.2.60", "pub"},
+			{"arp", "-s", "172.16.0.9", askerMAC}, {"arp", "-d", "172.16.0.9"}, {"arp", "-i", "e9", "-s", askerIP, askerMAC},
+			{"setpriv", "--reuid=65534", "--clear-groups", "arp", "-s", askerIP, askerMAC},
+		} {
+			r := isat.Run(slices.Concat(words, args)...)
+			lines := slices.Sorted(strings.Lines(r.Stdout)) // the kernel has no order
+			r.Args, r.Stdout = args, strings.Join(lines, "")
+			all = append(all, r)
+		}
+		return all
+	}
+	want := results()
+	for name, words := range map[string][]string{"no daemon": none.preload(dir), "another namespace": d.preload(dir)} {
+		if diff := cmp.Diff(want, results(words...)); diff != "" {
+			t.Errorf("%s: without and with the library:\n%s", name, diff)
+		}
+	}
+	for _, i := range []int{0, 4} { // not all of it fails
+		if want[i].Code != 0 {
+			t.Errorf("without the library: %+v", want[i])
+		}
+	}
+}
