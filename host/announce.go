@@ -119,6 +119,8 @@ func (h *Host) checkAnnounceable(ifc *Interface, ip netip.Addr) error {
 		return fmt.Errorf("it is withdrawn from %s, because %v has it: %w", ifc.name, o.Owner(), syscall.EADDRNOTAVAIL)
 	case o != nil && !o.usable():
 		return fmt.Errorf("it is being probed on %s, and not verified yet: %w", ifc.name, syscall.EADDRNOTAVAIL)
+	case o == nil && !ifc.verified(ip):
+		return fmt.Errorf("it is published on %s, but not verified: %w", ifc.name, syscall.EADDRNOTAVAIL)
 	}
 	if _, ok := h.announceable(ifc, ip); !ok {
 		return fmt.Errorf("neither an address of %s nor published there: %w", ifc.name, syscall.EADDRNOTAVAIL)

@@ -53,6 +53,7 @@ func (h *Host) showMachine(now time.Time, ifc *Interface, ip netip.Addr, p arp.P
 	if first := ifc.inquiries[ip]; first != nil {
 		h.tellInquiries(now, first, acd.Input{Kind: acd.Hear, Packet: p})
 	}
+	h.showProxied(now, ifc, ip, p)
 	o := ifc.own[ip]
 	if o == nil || !o.watched() {
 		return

@@ -29,7 +29,7 @@ func (h *Host) detect(now time.Time, o *own, in acd.Input) (reply acd.Effect) {
 		case acd.Reply:
 			reply = e
 		case acd.Report:
-			h.reportDetection(now, o, e)
+			h.reportDetection(now, &o.machine, o.diagnosticName(), e)
 		}
 	})
 	return reply
@@ -38,19 +38,19 @@ func (h *Host) detect(now time.Time, o *own, in acd.Input) (reply acd.Effect) {
 // reportDetection tells what a machine reports. Strangers can cause conflicts at
 // will; the other events come with a change of the address and are never held
 // back.
-func (h *Host) reportDetection(now time.Time, o *own, e acd.Effect) {
+func (h *Host) reportDetection(now time.Time, m *machine, name string, e acd.Effect) {
 	if e.Event == event.Conflict {
-		h.diagnose(now, o.ifc, event.Conflict, o.IP(), func() event.Event {
-			severity, message := o.Diagnostic(e, o.diagnosticName())
+		h.diagnose(now, m.ifc, event.Conflict, m.IP(), func() event.Event {
+			severity, message := m.Diagnostic(e, name)
 			return event.Event{MAC: e.MAC, Severity: severity, Message: message}
 		})
 		return
 	}
-	ev := event.Event{Type: e.Event, Interface: o.ifc.name, IP: o.IP(), MAC: e.MAC}
+	ev := event.Event{Type: e.Event, Interface: m.ifc.name, IP: m.IP(), MAC: e.MAC}
 	if !e.MAC.IsValid() {
-		ev.MAC = o.ifc.mac
+		ev.MAC = m.ifc.mac
 	}
-	ev.Severity, ev.Message = o.Diagnostic(e, o.diagnosticName())
+	ev.Severity, ev.Message = m.Diagnostic(e, name)
 	h.record(ev)
 }
 

@@ -31,6 +31,9 @@ func (h *Host) resetDetection(now time.Time, ifc *Interface) {
 			h.detect(now, o, acd.Input{Kind: acd.Adopt})
 		}
 	}
+	if changed {
+		h.resetProxied(now, ifc)
+	}
 	h.followLink(now, ifc, false)
 }
 
@@ -77,6 +80,9 @@ func (h *Host) tellMachines(now time.Time, ifc *Interface, in acd.Input) {
 		if o.watched() {
 			h.detect(now, o, in)
 		}
+	}
+	for _, p := range ifc.watchedPublications() {
+		h.detectProxied(now, p, in)
 	}
 	for _, first := range ifc.inquiries {
 		h.tellInquiries(now, first, in)

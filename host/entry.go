@@ -203,6 +203,7 @@ func (h *Host) forget(e *entry, why error) {
 	if e.installed {
 		h.touch(e.key())
 	}
+	h.unpublished(e.ifc, e.ip)
 }
 
 // deleteEntry is remove with the event, for what does not end by its own time.

@@ -83,8 +83,11 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, header li
 	}
 	h.showMachines(now, ifc, p)
 	claim := h.claims(p.SenderIP)
-	if claim == claimAnswered {
+	switch claim {
+	case claimAnswered:
 		h.reportClaim(now, ifc, p)
+	case noClaim:
+		h.checkAuthority(now, ifc, p)
 	}
 	if p.Operation != arp.Request && p.Operation != arp.Reply {
 		h.ignore(now, ifc, p)

@@ -88,6 +88,7 @@ type Interface struct {
 	broadcasts     map[netip.Addr]struct{}     // of the networks of addresses
 	detector       *acd.Interface              // what own addresses and inquiries share
 	inquiries      map[netip.Addr]*inquiry     // the first of each address
+	proxied        map[netip.Addr]*proxied     // published addresses that are probed first
 	waiting        bool                        // requests wait for a sender that is verified
 	networks       []*route.Network[entry]     // the cloning ones
 	dynamic        []*entry                    // all but the permanent ones
@@ -129,7 +130,7 @@ func (h *Host) Attach(c InterfaceConfig) (*Interface, error) {
 		closed: make(chan struct{}),
 		name:   c.Name, mac: c.MAC, mode: c.Mode, reply: c.Reply, dropGratuitous: c.DropGratuitous,
 		up: !c.Down, useDelay: c.UseDelay, dad: c.DAD,
-		own: make(map[netip.Addr]*own), inquiries: make(map[netip.Addr]*inquiry),
+		own: make(map[netip.Addr]*own), inquiries: make(map[netip.Addr]*inquiry), proxied: make(map[netip.Addr]*proxied),
 		published:     make(map[netip.Addr]*publication),
 		announcements: make(map[netip.Addr]*announcement), heard: make(map[lladdr.Addr]bool),
 	}

@@ -31,6 +31,7 @@ type Entry struct {
 	Origin    Origin
 	Publish   Publish // whether requests for it are answered
 	Action    Action  // what becomes of packets to it
+	Probed    bool    // its address was, or is being, probed: see [Change.Probe]
 	Told      bool    // the IP side has been told of it, or published it first
 }
 
@@ -105,5 +106,6 @@ func (e *entry) snapshot() Entry {
 		Interface: e.ifc.name, Index: e.ifc.index, Type: e.ifc.framing.HardwareType().String(),
 		IP: e.ip, MAC: e.Addr(), Auto: e.auto, Route: e.sourceRoute(), State: e.State(), Expires: e.Expires(), Tries: e.Tries(), Held: e.Held(), Flags: clone.Flags,
 		Origin: e.origin, Publish: e.publish, Action: e.action, Authority: e.authority, Told: e.installed,
+		Probed: e.publish == Published && e.ifc.proxied[e.ip] != nil,
 	}
 }

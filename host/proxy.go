@@ -105,8 +105,8 @@ func (h *Host) answerRequest(now time.Time, ifc *Interface, d proxy.Decision) {
 	if request.TargetIP.IsLinkLocalUnicast() && !d.Proxied() {
 		to, by = ifc.framing.Broadcast(), link.SourceRoute{} // RFC 3927 section 2.5; facts 3.3: of own addresses only
 	}
-	if o := ifc.own[request.TargetIP]; o != nil && o.watched() && !d.Proxied() {
-		switch reply := h.detect(now, o, acd.Input{Kind: acd.Ask}); {
+	if reply, watched := h.askMachine(now, ifc, d); watched {
+		switch {
 		case reply.Action != acd.Reply:
 			ifc.drop(DropNotForUs)
 			return
@@ -126,6 +126,19 @@ func (h *Host) answerRequest(now time.Time, ifc *Interface, d proxy.Decision) {
 		ifc.stats.Proxied++
 		h.reportDecision(now, ifc, event.Proxied, d)
 	}
+}
+
+// askMachine asks the machine of the address that a request is answered for, its own
+// or a published one, how. watched says that there is one.
+func (h *Host) askMachine(now time.Time, ifc *Interface, d proxy.Decision) (reply acd.Effect, watched bool) {
+	ask, ip := acd.Input{Kind: acd.Ask}, d.Request.TargetIP
+	if o := ifc.own[ip]; o != nil && o.watched() && !d.Proxied() {
+		return h.detect(now, o, ask), true
+	}
+	if p := ifc.proxied[ip]; p != nil && d.Reason == proxy.PublishedAnswer {
+		return h.detectProxied(now, p, ask), true
+	}
+	return acd.Effect{}, false
 }
 
 // reportDecision tells of a request for somebody else: its target, and who asks.

@@ -93,6 +93,7 @@ func (p *publication) snapshot() Entry {
 		Interface: p.ifc.name, Index: p.ifc.index, Type: p.ifc.framing.HardwareType().String(),
 		IP: p.ip, MAC: p.addr(), Auto: !p.mac.IsValid(), State: state, Expires: p.expires(), Flags: p.flags(),
 		Origin: p.origin, Publish: PublishedOnly, Action: p.action, Told: p.known, Authority: p.authority,
+		Probed: p.ifc.proxied[p.ip] != nil,
 	}
 }
 
@@ -114,9 +115,7 @@ func (h *Host) publish(now time.Time, ifc *Interface, c Change) (created bool) {
 	} else {
 		h.reportPublication(p, event.Changed, event.RouteChange)
 	}
-	if (created || p.addr() != old) && !p.known {
-		h.announceAs(ifc, p.ip, p.addr())
-	}
+	h.offer(now, ifc, c, p.addr(), created || p.addr() != old)
 	return created
 }
 
@@ -124,6 +123,7 @@ func (h *Host) publish(now time.Time, ifc *Interface, c Change) (created bool) {
 func (h *Host) unpublish(p *publication, why event.Type) {
 	h.timers.Remove(&p.timer)
 	delete(p.ifc.published, p.ip)
+	h.unpublished(p.ifc, p.ip)
 	h.reportPublication(p, why, event.RouteDelete)
 }
 
@@ -155,7 +155,10 @@ func (i *Interface) publications() []*publication {
 // the link-layer address to answer with; the zero Addr is the interface's own. A
 // published-only entry precedes the ordinary one: its key is that of the question.
 func (h *Host) published(ifc *Interface, ip netip.Addr) (proxy.Publication, lladdr.Addr) {
-	if mac, ok := h.publishedOn(ifc, ip); ok {
+	switch mac, ok := h.publishedOn(ifc, ip); {
+	case ok && !ifc.verified(ip):
+		return proxy.PublishedUnverified, lladdr.Addr{}
+	case ok:
 		return proxy.PublishedHere, mac
 	}
 	for _, other := range h.interfaces {
@@ -172,7 +175,7 @@ func (h *Host) publishedOn(ifc *Interface, ip netip.Addr) (lladdr.Addr, bool) {
 	}
 	e := h.find(ifc, ip)
 	switch {
-	case e == nil || e.publish != Published:
+	case e == nil || e.gone || e.publish != Published:
 		return lladdr.Addr{}, false
 	case e.auto:
 		return lladdr.Addr{}, true
@@ -184,15 +187,15 @@ func (h *Host) publishedOn(ifc *Interface, ip netip.Addr) (lladdr.Addr, bool) {
 // are: those who heard of them by an older address, or on another link, would
 // keep that for as long as their entries live. FreeBSD announces none of them
 // again. What is published for an address that became the host's own is not in
-// force.
+// force, and what package acd watches is announced by it.
 func (h *Host) announcePublished(ifc *Interface) {
 	for e := range ifc.entries() {
-		if e.publish == Published && !h.ownsAnywhere(e.ip) {
+		if e.publish == Published && ifc.proxied[e.ip] == nil && !h.ownsAnywhere(e.ip) {
 			h.announceAs(ifc, e.ip, e.Addr())
 		}
 	}
 	for _, p := range ifc.publications() {
-		if !p.known && !h.ownsAnywhere(p.ip) {
+		if !p.known && ifc.proxied[p.ip] == nil && !h.ownsAnywhere(p.ip) {
 			h.announceAs(ifc, p.ip, p.addr())
 		}
 	}

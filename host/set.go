@@ -43,9 +43,15 @@ type Change struct {
 	// becomes of packets to it. Both are for an Administrator.
 	Publish Publish
 	Action  Action
+	// Probe says that a published address is probed first, on an interface with DAD:
+	// it is answered for when nobody else on the link has it, and announced by
+	// package acd then. One that is verified is announced again instead, once, or
+	// publish_count times with Authority (facts/solaris-arp-ipmp.md 2.2).
+	Probe bool
 	// Authority says that the address is ours though no interface has it
 	// (ATF_AUTHORITY of Solaris' arp(7P)). The entry is permanent, and so never
-	// changed by what is on the wire; a claim of the address is reported.
+	// changed by what is on the wire; a claim of the address is reported as a
+	// conflict.
 	Authority bool
 	// Temporary entries live for max_age and follow their owner, like learned
 	// ones; others are permanent.
@@ -161,8 +167,11 @@ func (h *Host) setEntry(now time.Time, ifc *Interface, c Change) (created bool, 
 	} else {
 		ifc.track(e)
 	}
-	if e.publish == Published && !c.Known && (!wasPublished || e.Addr() != old) {
-		h.announceAs(ifc, e.ip, e.Addr())
+	switch {
+	case e.publish == Published:
+		h.offer(now, ifc, c, e.Addr(), !wasPublished || e.Addr() != old)
+	case wasPublished:
+		h.unpublished(ifc, e.ip)
 	}
 	return created, nil
 }

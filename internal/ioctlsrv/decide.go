@@ -105,7 +105,7 @@ func (b *decider) set(r request) error {
 		Temporary: r.flags&ioctl.Permanent == 0, Authority: r.flags&ioctl.Authority != 0,
 	}
 	if r.flags&ioctl.Published != 0 {
-		c.Publish = host.Published
+		c.Publish, c.Probe = host.Published, true // facts/solaris-arp-ipmp.md 2.2: duplicate detection first
 	}
 	if err := b.backend.Set(c); err != nil {
 		return ofSet(err)

@@ -21,6 +21,7 @@ type Entry struct {
 	PublishOnly bool        `json:"publish_only,omitzero"`
 	Action      string      `json:"action,omitzero"` // "", "reject" or "blackhole"
 	Authority   bool        `json:"authority,omitzero"`
+	Probed      bool        `json:"probed,omitzero"`  // before it was published
 	Expires     time.Time   `json:"expires,omitzero"` // of arp -s ... temp
 }
 

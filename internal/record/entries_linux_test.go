@@ -47,7 +47,7 @@ func TestEntriesComeBackAsSaved(t *testing.T) {
 	list := []Entry{
 		{Interface: "eth0", IP: netip.MustParseAddr("192.0.2.9"), MAC: lladdr.MustParse("02:00:00:00:00:09")},
 		{Interface: "eth0", IP: netip.MustParseAddr("192.0.2.8"), MAC: lladdr.MustParse("00:00:00:00:00:00"), Published: true, Authority: true},
-		{Interface: "arc0", IP: netip.MustParseAddr("198.51.100.7"), MAC: lladdr.MustParse("0a"), Published: true, PublishOnly: true},
+		{Interface: "arc0", IP: netip.MustParseAddr("198.51.100.7"), MAC: lladdr.MustParse("0a"), Published: true, PublishOnly: true, Probed: true},
 		{Interface: "eth1", IP: netip.MustParseAddr("192.0.2.7"), Action: "blackhole", Expires: time.Date(2026, 8, 1, 12, 0, 0, 5, time.UTC)},
 	}
 	dir := t.TempDir()

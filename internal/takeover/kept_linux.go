@@ -109,7 +109,7 @@ func macOf(e host.Entry) lladdr.Addr {
 func changeOf(e host.Entry) host.Change {
 	return host.Change{
 		Interface: e.Interface, IP: e.IP, MAC: macOf(e), Publish: e.Publish, Action: e.Action,
-		Origin: e.Origin, Authority: e.Authority && !e.Own, Temporary: !e.Expires.IsZero(),
+		Origin: e.Origin, Authority: e.Authority && !e.Own, Temporary: !e.Expires.IsZero(), Probe: e.Probed,
 	}
 }
 
@@ -118,13 +118,13 @@ func recordOf(e host.Entry) record.Entry {
 	return record.Entry{
 		Interface: e.Interface, IP: e.IP, MAC: macOf(e), Expires: e.Expires.Round(0).UTC(),
 		Published: e.Publish != host.Unpublished, PublishOnly: e.Publish == host.PublishedOnly, Action: e.Action.String(),
-		Authority: e.Authority,
+		Authority: e.Authority, Probed: e.Probed,
 	}
 }
 
 // changeOfRecord returns the change that makes an entry that was written down.
 func changeOfRecord(e record.Entry) host.Change {
-	c := host.Change{Interface: e.Interface, IP: e.IP, MAC: e.MAC, Origin: host.Administrator, Authority: e.Authority, Temporary: !e.Expires.IsZero()}
+	c := host.Change{Interface: e.Interface, IP: e.IP, MAC: e.MAC, Origin: host.Administrator, Authority: e.Authority, Temporary: !e.Expires.IsZero(), Probe: e.Probed}
 	switch {
 	case e.PublishOnly:
 		c.Publish = host.PublishedOnly
