@@ -85,7 +85,7 @@ func open(o Options) (*Daemon, error) {
 	if d.takeover, err = takeover.Open(takeover.Options{RuntimeDir: o.Config.Daemon.RuntimeDir, Log: o.Log}); err != nil {
 		return nil, err
 	}
-	d.host = host.New(host.Config{MIB: d.mib, Events: d.events, Neighbours: d.takeover, Router: d.takeover})
+	d.host = host.New(host.Config{MIB: d.mib, Events: d.events, Neighbours: d.takeover, Router: d.takeover, Addressing: d.takeover})
 	d.proxies.rules = d.host.Proxies()
 	if err := d.proxies.configure(config.Config{}, o.Config); err != nil {
 		return nil, errors.Join(err, d.takeover.Close())

@@ -19,7 +19,7 @@ import (
 func (d *Daemon) openHosts() error {
 	var err error
 	d.hosts, err = datapath.Open(datapath.Options{
-		Host: d.host, Guard: d.takeover, Log: d.log,
+		Host: d.host, Guard: d.takeover, Addressing: d.takeover, Log: d.log,
 		Absent:  func(err error) bool { return errors.Is(err, takeover.ErrAbsent) },
 		Arrived: d.takeover.Arrived, Leaving: d.takeover.Leaving,
 	})

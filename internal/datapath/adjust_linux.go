@@ -1,5 +1,7 @@
 package datapath
 
+import "errors"
+
 // Adjustable reports whether the host of s can be made that of o in place: they
 // differ in how own addresses are treated only.
 func (s Spec) Adjustable(o Spec) bool {
@@ -18,10 +20,25 @@ func (m *Manager) Adjust(spec Spec) {
 		return
 	}
 	e.spec.treat(spec)
-	if e.running != nil {
-		e.running.spec.treat(spec)
-		e.running.ifc.SetDAD(spec.DAD, spec.Reprobe)
+	if e.running == nil {
+		return
 	}
+	if err := e.running.treat(spec); err != nil {
+		m.options.Log.Error("treating the addresses of a host otherwise", "interface", spec.Name, "error", err)
+	}
+}
+
+// treat makes a host treat its own addresses as spec says.
+func (r *running) treat(spec Spec) error {
+	r.spec.treat(spec)
+	r.ifc.SetDAD(spec.DAD, spec.Reprobe)
+	if spec.DAD {
+		return r.serve(true)
+	}
+	// What was taken down is there again.
+	err := r.addressing.Unserve(r.index)
+	r.pump.setAddresses(r.spec.Addresses)
+	return errors.Join(err, r.ifc.SetAddresses(r.spec.own()))
 }
 
 // treat takes over from o how own addresses are treated.

@@ -85,7 +85,8 @@ func (w *wire) WritePackets(packets [][]byte) error {
 // to the device.
 func carry(t *testing.T, out *sent, packets ...[]byte) [][]byte {
 	t.Helper()
-	p := &pump{device: &wire{packets: packets}, ifc: out, mtu: 1500, addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, queue: newQueue()}
+	p := &pump{device: &wire{packets: packets}, ifc: out, mtu: 1500, queue: newQueue()}
+	p.setAddresses([]netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")})
 	if err := p.read(); err != nil {
 		t.Fatal(err)
 	}

@@ -49,22 +49,23 @@ func (s *Spec) same(o Spec) bool {
 
 // running is a host that exists.
 type running struct {
-	spec   Spec
-	guard  Guard
-	port   *port
-	device *tun.Device
-	pump   *pump
-	ifc    *host.Interface
-	index  int // of the device
-	since  time.Time
-	stop   context.CancelFunc
-	pumps  sync.WaitGroup
-	failed chan error // capacity 1: the device is gone
+	spec       Spec
+	guard      Guard
+	addressing Addressing
+	port       *port
+	device     *tun.Device
+	pump       *pump
+	ifc        *host.Interface
+	index      int // of the device
+	since      time.Time
+	stop       context.CancelFunc
+	pumps      sync.WaitGroup
+	failed     chan error // capacity 1: the device is gone
 }
 
 // start makes the host of s. Everything is undone if there is an error.
-func start(s Spec, h *host.Host, g Guard, conn *rtnl.Conn) (r *running, err error) {
-	r = &running{spec: s, guard: g, since: time.Now(), stop: func() {}, failed: make(chan error, 1)}
+func start(s Spec, h *host.Host, g Guard, a Addressing, conn *rtnl.Conn) (r *running, err error) {
+	r = &running{spec: s, guard: g, addressing: a, since: time.Now(), stop: func() {}, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
@@ -85,8 +86,18 @@ func start(s Spec, h *host.Host, g Guard, conn *rtnl.Conn) (r *running, err erro
 		return r, err
 	}
 	// The kernel's side comes last: it sends as soon as it has an address.
+	if s.DAD {
+		if err := r.serve(false); err != nil {
+			return r, err
+		}
+	}
 	if err := r.configure(conn); err != nil {
 		return r, err
+	}
+	if s.DAD { // now it has them
+		if err := r.serve(false); err != nil {
+			return r, err
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
@@ -109,15 +120,17 @@ func (r *running) note(err error) {
 // attach gives the host its interface and its routes.
 func (r *running) attach(h *host.Host) error {
 	s := &r.spec
-	r.pump = &pump{device: r.device, mtu: s.MTU, addresses: s.Addresses, queue: newQueue()}
-	own := make([]host.Address, 0, len(s.Addresses))
-	for _, p := range s.Addresses {
-		own = append(own, host.Address{Prefix: p})
+	r.pump = &pump{device: r.device, mtu: s.MTU, queue: newQueue()}
+	var own []host.Address
+	if !s.DAD { // else they come one after the other, and are probed
+		own = s.own()
+		r.pump.setAddresses(s.Addresses)
 	}
 	var err error
 	r.ifc, err = h.Attach(host.InterfaceConfig{
 		Name: s.Name, Index: r.index, MAC: r.port.mac, Port: &paced{r.port.Port, r.pump.queue}, Framing: s.Framing, Mode: s.Mode,
 		Reply: host.ReplyInterface, Addresses: own, Down: !r.port.up, Deliver: r.pump.Deliver,
+		DAD: s.DAD, Reprobe: s.Reprobe, ReportsLink: r.port.held != "",
 	})
 	if err != nil {
 		return err
@@ -127,6 +140,22 @@ func (r *running) attach(h *host.Host) error {
 		return nil
 	}
 	return h.AddRoute(host.Route{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Gateway: s.Gateway, Interface: s.Name})
+}
+
+// own returns the addresses as the host has them.
+func (s *Spec) own() []host.Address {
+	own := make([]host.Address, 0, len(s.Addresses))
+	for _, p := range s.Addresses {
+		own = append(own, host.Address{Prefix: p})
+	}
+	return own
+}
+
+// serve has the addresses of the device probed, announced, watched and defended.
+func (r *running) serve(inUse bool) error {
+	return r.addressing.Serve(takeover.Device{
+		Index: r.index, Host: r.ifc, Down: r.spec.Down, Addresses: r.spec.Addresses, InUse: inUse, Follow: r.pump.setAddresses,
+	})
 }
 
 // configure gives the device what the kernel has to know.
@@ -165,6 +194,9 @@ func (r *running) close() error {
 		errs = append(errs, r.device.Close())
 	}
 	r.pumps.Wait()
+	if r.index != 0 {
+		errs = append(errs, r.addressing.Unserve(r.index))
+	}
 	switch {
 	case r.ifc != nil:
 		if err := r.ifc.Detach(); err != nil && r.port.held == "" {

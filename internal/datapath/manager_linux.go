@@ -14,6 +14,7 @@ import (
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/internal/takeover"
 	"github.com/isat-project/isat/internal/tun"
 	"github.com/isat-project/isat/link/packet"
 	"github.com/isat-project/isat/lladdr"
@@ -23,6 +24,9 @@ import (
 type Options struct {
 	Host  *host.Host
 	Guard Guard
+	// Addressing takes addresses off the devices that are somebody else's, where
+	// there is DAD.
+	Addressing Addressing
 	// Absent reports whether an error of Guard is that there is no such interface:
 	// the host then waits for it, as for the hub of a cable.
 	Absent func(error) bool
@@ -30,6 +34,12 @@ type Options struct {
 	// away. They must not call the manager.
 	Arrived, Leaving func(name string)
 	Log              *slog.Logger
+}
+
+// Addressing is who looks after the own addresses of devices.
+type Addressing interface {
+	Serve(takeover.Device) error
+	Unserve(index int) error
 }
 
 // Manager makes hosts of their own and takes them away. Its methods are safe for
@@ -118,7 +128,7 @@ func (m *Manager) start(e *entry) error {
 	err := e.spec.check(m.options.Guard)
 	var r *running
 	if err == nil {
-		r, err = start(e.spec, m.options.Host, m.options.Guard, m.conn)
+		r, err = start(e.spec, m.options.Host, m.options.Guard, m.options.Addressing, m.conn)
 	}
 	if err != nil {
 		return err

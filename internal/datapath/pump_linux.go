@@ -30,9 +30,9 @@ var _ output = (*host.Interface)(nil)
 type pump struct {
 	device    device
 	ifc       output
-	mtu       int // bytes
-	addresses []netip.Prefix
-	queue     *queue // to the device
+	mtu       int                            // bytes
+	queue     *queue                         // to the device
+	addresses atomic.Pointer[[]netip.Prefix] // those that are there
 
 	malformed  atomic.Uint64 // packets from the wire that are no IPv4
 	fragmented atomic.Uint64 // packets that were divided
@@ -145,9 +145,13 @@ func (p *pump) tell(message []byte) {
 	}
 }
 
+// setAddresses says which addresses the device has.
+func (p *pump) setAddresses(all []netip.Prefix) { p.addresses.Store(&all) }
+
 // isBroadcast reports whether ip is the broadcast address of a network here.
 func (p *pump) isBroadcast(ip netip.Addr) bool {
-	return slices.ContainsFunc(p.addresses, func(a netip.Prefix) bool {
+	addresses := p.addresses.Load()
+	return addresses != nil && slices.ContainsFunc(*addresses, func(a netip.Prefix) bool {
 		return a.Bits() < 31 && ip == lastAddr(a)
 	})
 }

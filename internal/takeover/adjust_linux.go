@@ -1,5 +1,7 @@
 package takeover
 
+import "errors"
+
 // Adjustable reports whether an interface that was taken over by s can be made one
 // taken over by o in place: they differ in how own addresses are treated only.
 func (s Spec) Adjustable(o Spec) bool {
@@ -25,7 +27,15 @@ func (m *Manager) Adjust(spec Spec) {
 	t.mu.Lock()
 	t.spec.treat(spec)
 	t.mu.Unlock()
-	t.ifc.SetDAD(spec.DAD && !t.spec.Observe, spec.Reprobe)
+	on := spec.DAD && !t.spec.Observe
+	m.address(t)
+	t.ifc.SetDAD(on, spec.Reprobe)
+	if on {
+		return
+	}
+	if err := errors.Join(m.restoreLink(t.index), m.unaddress(t.index)); err != nil {
+		m.log.Error("putting back what was taken down", "interface", spec.Name, "error", err)
+	}
 }
 
 // treat takes over from o how own addresses are treated.

@@ -49,6 +49,7 @@ func (m *Manager) follow(batch []rtnl.Change) {
 			if !slices.Contains(addressed, c.Addr.Index) {
 				addressed = append(addressed, c.Addr.Index)
 			}
+			m.touched(c)
 			machine = true
 		case rtnl.RouteChange:
 			machine = true
@@ -199,26 +200,6 @@ func (m *Manager) neighbourFlushed(t *taken, ip netip.Addr) {
 	if _, err := m.conn.Neighbour(t.index, ip); err != nil {
 		t.ifc.Lost(ip)
 	}
-}
-
-// readdress makes the addresses of an interface those of the kernel.
-func (m *Manager) readdress(index int) error {
-	t := m.get(index)
-	if t == nil {
-		return nil
-	}
-	own, err := m.addresses(index)
-	if err != nil {
-		if rtnl.IsNotExist(err) {
-			return nil
-		}
-		return err
-	}
-	m.displace(t, own)
-	for _, a := range own {
-		t.setProxy(a.Prefix.Addr(), false) // adopted anew when the address goes
-	}
-	return t.ifc.SetAddresses(own)
 }
 
 // readMachine tells the host what is local to the machine: addresses and MACs of

@@ -2,7 +2,6 @@ package takeover
 
 import (
 	"fmt"
-	"net/netip"
 	"syscall"
 
 	"github.com/isat-project/isat/arp"
@@ -90,17 +89,4 @@ func (m *Manager) honour(spec Spec, l rtnl.Link) (policy, error) {
 		return p, refuse(rtnl.ConfARPFilter, "the kernel answers by the route back to the sender")
 	}
 	return p, nil
-}
-
-// addresses returns the own addresses of an interface, the primary first.
-func (m *Manager) addresses(index int) ([]host.Address, error) {
-	addrs, err := m.conn.Addrs(index)
-	if err != nil {
-		return nil, err
-	}
-	var own []host.Address
-	for _, a := range addrs {
-		own = append(own, host.Address{Prefix: netip.PrefixFrom(a.Local, a.Prefix.Bits()), HostScope: a.Scope == rtnl.ScopeHost})
-	}
-	return own, nil
 }

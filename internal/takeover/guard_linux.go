@@ -40,7 +40,7 @@ func (m *Manager) runGuard(ctx context.Context) error {
 			lapsed = true
 			continue
 		}
-		if err := errors.Join(m.guard.refresh(), m.ipGuard.refresh(), m.unverified.refresh()); err != nil {
+		if err := errors.Join(m.guard.refresh(), m.ipGuard.refresh(), m.unverified.silence.refresh()); err != nil {
 			return err
 		}
 		if lapsed || time.Since(last) > guard.Timeout {

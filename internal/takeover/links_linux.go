@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/isat-project/isat/event"
@@ -31,6 +32,9 @@ func (m *Manager) linkChanged(c rtnl.LinkChange) {
 			}
 		}
 		m.linkFollowed(t, l)
+	}
+	if !c.Deleted {
+		m.setUp(l.Index)
 	}
 }
 
@@ -135,7 +139,7 @@ func (m *Manager) vanished(t *taken) {
 		if err := m.guard.remove(name); err != nil {
 			m.log.Error("taking an interface that vanished out of the guard", "interface", name, "error", err)
 		}
-		if err := m.restore(t.index); err != nil {
+		if err := errors.Join(m.restore(t.index), m.unaddress(t.index)); err != nil {
 			m.log.Error("forgetting the settings of an interface that vanished", "interface", name, "error", err)
 		}
 	}

@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // Manager takes interfaces of one network namespace over and hands them back. It
-// is the [host.Neighbours] and the [host.Router] of its host. Make it with [Open]. Its methods are safe
+// is the [host.Neighbours], the [host.Router] and the [host.Addressing] of its host. Make it with [Open]. Its methods are safe
 // for concurrent use.
 type Manager struct {
 	log   *slog.Logger
@@ -38,9 +38,11 @@ type Manager struct {
 	store *record.Store
 	// entries has what was set by hand; unkept says that this has changed since.
 	entries *record.Entries
-	unkept  atomic.Bool
-	host    *host.Host
-	changed func() // see Watch
+	// addressRecords has what m.down has.
+	addressRecords *record.Addresses
+	unkept         atomic.Bool
+	host           *host.Host
+	changed        func() // see Watch
 
 	conn    *rtnl.Conn // for questions and settings
 	writer  *rtnl.Conn // for neighbours: Update's alone
@@ -60,9 +62,11 @@ type Manager struct {
 	// rejections has the routes of entries with an action. Guarded by updating.
 	rejections map[rejectKey]*rejection
 
-	guard      *silence[string]     // the kernel's ARP, on what is taken over and on ports
-	ipGuard    *silence[string]     // IPv4, on ports
-	unverified *silence[netip.Addr] // what the kernel would send from addresses that are not verified
+	guard      *silence[string] // the kernel's ARP, on what is taken over and on ports
+	ipGuard    *silence[string] // IPv4, on ports
+	unverified *unverified      // what the kernel would send from addresses that are not verified
+
+	usage *usageQueue // of own addresses
 
 	mu    sync.Mutex
 	ports map[string]int // held by HoldPort: name and index
@@ -75,6 +79,13 @@ type Manager struct {
 	released map[string]bool
 	// failed has why an interface that is wanted is not taken over, by name.
 	failed map[string]error
+	// addressed are the interfaces whose own addresses isat looks after, by index.
+	addressed map[int]*addressed
+	// down are the addresses that were taken down and will be put back, in the order
+	// in which that was done.
+	down []record.Address
+	// unsettled are those of them of whose deletion the kernel has not told yet.
+	unsettled map[downKey]bool
 	// policies say how addresses are treated; the first that matches holds.
 	policies []Policy
 	// standing are the entries of the configuration.
@@ -114,9 +125,10 @@ func Open(o Options) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{log: o.Log, lock: lock, guard: newSilence(o.Log, guard.Open), ipGuard: newSilence(o.Log, guard.OpenIP),
-		unverified: newSilence(o.Log, guard.OpenSenders), away: make(map[string][]host.Change),
+		unverified: newUnverified(newSilence(o.Log, guard.OpenSenders)), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
-		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int)}
+		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int),
+		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool)}
 	m.taken.Store(&map[int]*taken{})
 	m.links.Store(&map[int]rtnl.Link{})
 	if err := m.open(o); err != nil {
@@ -135,6 +147,12 @@ func (m *Manager) open(o Options) error {
 		return err
 	}
 	if m.entries, err = record.OpenEntries(o.RuntimeDir, here); err != nil {
+		return err
+	}
+	if m.addressRecords, err = record.OpenAddresses(o.RuntimeDir, here); err != nil {
+		return err
+	}
+	if m.down, err = m.addressRecords.Load(); err != nil {
 		return err
 	}
 	if m.conn, err = rtnl.Dial(rtnl.Config{}); err != nil {
@@ -156,7 +174,9 @@ func (m *Manager) open(o Options) error {
 	if m.changes, err = rtnl.DialChanges(rtnl.Config{ReadBuffer: o.ReceiveBuffer}, own...); err != nil {
 		return err
 	}
-	results, err := restoreSettings(context.Background(), m.store, m.conn, nil)
+	// Whether an interface that was set down is set up again depends on whether this
+	// daemon looks after its addresses: see Sweep.
+	results, err := restoreSettings(context.Background(), m.store, m.conn, func(r record.Record) bool { return r.Kind != kindLink })
 	if err != nil {
 		return fmt.Errorf("undoing what an earlier daemon left behind: %w", err)
 	}
@@ -178,7 +198,7 @@ func (m *Manager) Bind(h *host.Host) error {
 func (m *Manager) Close() error {
 	var errs []error
 	m.mu.Lock()
-	errs = append(errs, m.unverified.close(), m.ipGuard.close(), m.guard.close())
+	errs = append(errs, m.unverified.silence.close(), m.ipGuard.close(), m.guard.close())
 	m.mu.Unlock()
 	if m.misses != nil {
 		errs = append(errs, m.misses.Close())
@@ -210,6 +230,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	group.Go(func() error { return m.runChanges(inner) })
 	group.Go(func() error { return m.runRouting(inner) })
 	group.Go(func() error { return m.runGuard(inner) })
+	group.Go(func() error { return m.runAddressed(inner) })
 	group.Go(func() error { return m.runChores(inner) })
 	<-inner.Done()
 	// The guard goes first, and with it what makes peers depend on us.

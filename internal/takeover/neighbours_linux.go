@@ -206,8 +206,9 @@ func (m *Manager) hasLeft(index int, ip netip.Addr) {
 }
 
 // Sweep deletes the entries that a daemon which was killed has left on interfaces
-// that this one has not taken over: the kernel would keep them for ever. It does so
-// once: later such an entry has been made another's meanwhile, with isat's mark.
+// that this one has not taken over: the kernel would keep them for ever. And it puts
+// the addresses back that were taken down of interfaces whose addresses nobody looks
+// after now. It does so once: later such an entry has been made another's meanwhile, with isat's mark.
 func (m *Manager) Sweep() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -219,7 +220,7 @@ func (m *Manager) Sweep() error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{m.sweepAddresses()}
 	for _, l := range links {
 		if m.get(l.Index) == nil {
 			errs = append(errs, m.deleteOwn(l.Index, nil))

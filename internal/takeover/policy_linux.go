@@ -1,6 +1,13 @@
 package takeover
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/isat-project/isat/acd"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/rtnl"
+)
 
 // SetPolicies replaces the policies, of which the first that matches an address
 // holds. It is called before anything is taken over, and when the configuration
@@ -9,4 +16,90 @@ func (m *Manager) SetPolicies(policies []Policy) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.policies = slices.Clone(policies)
+	for index := range m.addressed {
+		if err := m.readdress(index); err != nil {
+			m.log.Error("following a change of the policies", "error", err)
+		}
+	}
+}
+
+// addresses returns the own addresses of an interface, the primary first. mu is
+// held.
+func (m *Manager) addresses(index int) ([]host.Address, error) {
+	addrs, err := m.conn.Addrs(index)
+	if err != nil {
+		return nil, err
+	}
+	return m.hostAddresses(addrs), nil
+}
+
+// hostAddresses returns addresses of one interface as the host has them. mu is held.
+func (m *Manager) hostAddresses(addrs []rtnl.Addr) []host.Address {
+	var own []host.Address
+	for _, a := range addrs {
+		own = append(own, host.Address{
+			Prefix: prefixOf(a), HostScope: a.Scope == rtnl.ScopeHost, Policy: policyOf(m.policies, a, addrs), Label: a.Label,
+		})
+	}
+	return own
+}
+
+// prefixOf returns an address with the length of its network.
+func prefixOf(a rtnl.Addr) netip.Prefix { return netip.PrefixFrom(a.Local, a.Prefix.Bits()) }
+
+// policyOf returns how an address is treated, all being those of its interface.
+func policyOf(policies []Policy, a rtnl.Addr, all []rtnl.Addr) acd.Policy {
+	p := acd.Policy{Detect: detectOf(a, all), Temporary: isTemporary(a)}
+	for _, policy := range policies {
+		if !policy.matches(a) {
+			continue
+		}
+		p.Defend = policy.Defend
+		if !policy.Default {
+			p.Detect = policy.Detect
+		}
+		break
+	}
+	return p
+}
+
+// matches reports whether an address is one that the policy is for.
+func (p *Policy) matches(a rtnl.Addr) bool {
+	switch {
+	case p.Prefix.IsValid():
+		return p.Prefix.Contains(a.Local)
+	case p.Label != "":
+		return p.Label == a.Label
+	}
+	return p.IFAProto != 0 && p.IFAProto == a.Protocol
+}
+
+// detectOf returns whether an address is probed where no policy says so. One of
+// 32 bits inside a network that the interface has by another address is what
+// programs such as keepalived move between hosts, each of which takes it from the
+// other on purpose (INTERFACES section 2).
+func detectOf(a rtnl.Addr, all []rtnl.Addr) acd.Detect {
+	moves := a.Prefix.IsSingleIP() && !a.Peer.IsValid() && slices.ContainsFunc(all, func(b rtnl.Addr) bool {
+		return b.Local != a.Local && !b.Prefix.IsSingleIP() && b.Prefix.Contains(a.Local)
+	})
+	if moves {
+		return acd.DetectAnnounce
+	}
+	return acd.DetectProbe
+}
+
+// isTemporary reports whether somebody else looks after an address: it has a
+// lifetime, or another program's IFA_PROTO.
+func isTemporary(a rtnl.Addr) bool {
+	return a.Flags&rtnl.AddrPermanent == 0 || !isUnclaimed(a.Protocol)
+}
+
+// ifaprotKernel is the last of the kernel's own values of IFA_PROTO, IFAPROT_* of
+// linux/if_addr.h.
+const ifaprotKernel = 3
+
+// isUnclaimed reports whether an IFA_PROTO says of no other program that the
+// address is its own.
+func isUnclaimed(protocol uint8) bool {
+	return protocol <= ifaprotKernel || protocol == rtnl.ProtocolISAT
 }

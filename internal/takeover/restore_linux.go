@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/isat-project/isat/internal/instance"
@@ -12,8 +13,8 @@ import (
 )
 
 // Restore puts back what a daemon that was killed has left behind in the network
-// namespace of the calling thread: settings by the records in dir, and its
-// entries of the neighbour table. With names it does so for these interfaces
+// namespace of the calling thread: settings and addresses by the records in dir, and
+// its entries of the neighbour table. With names it does so for these interfaces
 // only. say is told each thing done. A second call finds nothing to do. The error
 // wraps EBUSY while a daemon lives.
 func Restore(ctx context.Context, dir string, names []string, say func(string)) error {
@@ -37,7 +38,14 @@ func Restore(ctx context.Context, dir string, names []string, say func(string)) 
 	}
 	defer conn.Close()
 
-	m := &Manager{conn: conn, store: store}
+	down, err := record.OpenAddresses(dir, here)
+	if err != nil {
+		return err
+	}
+	m := &Manager{conn: conn, store: store, addressRecords: down, log: slog.New(slog.DiscardHandler)}
+	if m.down, err = down.Load(); err != nil {
+		return err
+	}
 	links, err := conn.Links()
 	if err != nil {
 		return err
@@ -59,6 +67,16 @@ func Restore(ctx context.Context, dir string, names []string, say func(string)) 
 		say(r.String())
 	}
 	errs = append(errs, err)
+	for _, index := range m.abandoned() {
+		if len(names) > 0 && !slices.Contains(indices, index) {
+			continue
+		}
+		results, err := m.restoreAddresses(index)
+		for _, r := range results {
+			say(r.String())
+		}
+		errs = append(errs, err)
+	}
 	for _, l := range links {
 		if len(names) == 0 || slices.Contains(indices, l.Index) {
 			errs = append(errs, m.deleteOwn(l.Index, nil))

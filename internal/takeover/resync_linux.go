@@ -32,6 +32,17 @@ func (m *Manager) resyncAll() error {
 			errs = append(errs, m.resync(t, undisturbed))
 		}
 	}
+	clear(m.unsettled)
+	for index, a := range m.addressed {
+		if a.device != nil {
+			errs = append(errs, m.readdress(index))
+		}
+	}
+	if len(m.down) > 0 {
+		all, err := m.conn.Addrs(0)
+		m.overtaken(all)
+		errs = append(errs, err)
+	}
 	errs = append(errs, m.settle())
 	return errors.Join(errs...)
 }

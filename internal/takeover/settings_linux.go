@@ -90,8 +90,12 @@ func (s settings) Interface(index int) (string, error) {
 
 // Get implements [record.Settings].
 func (s settings) Get(r record.Record) (string, error) {
-	if r.Kind == kindRoute {
+	switch r.Kind {
+	case kindRoute:
 		return routes(s).get(r)
+	case kindLink:
+		l, err := s.conn.Link(r.Index)
+		return truth(l.Flags&rtnl.LinkUp != 0), err
 	}
 	p, err := param(r)
 	if err != nil {
@@ -106,8 +110,12 @@ func (s settings) Get(r record.Record) (string, error) {
 
 // Set implements [record.Settings].
 func (s settings) Set(r record.Record, value string) error {
-	if r.Kind == kindRoute {
+	switch r.Kind {
+	case kindRoute:
 		return routes(s).delete(r)
+	case kindLink:
+		up := value == truth(true)
+		return s.conn.SetLink(r.Index, rtnl.LinkSpec{Up: &up})
 	}
 	p, err := param(r)
 	if err != nil {
@@ -118,6 +126,14 @@ func (s settings) Set(r record.Record, value string) error {
 		return fmt.Errorf("value of %s: %w", r.Key, err)
 	}
 	return s.conn.SetNeighParams(r.Index, map[rtnl.NeighParam]uint64{p: n})
+}
+
+// truth is how a record has what is so or not.
+func truth(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
 }
 
 // param returns the parameter that a record is of.

@@ -163,11 +163,13 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 		Name: l.Name, Index: l.Index, MAC: l.MAC, Port: port, Mode: mode,
 		Reply: policy.reply, DropGratuitous: policy.dropGratuitous,
 		Addresses: addresses, AnyTarget: true, UseDelay: useDelay, Down: !running(l),
+		DAD: spec.DAD && !spec.Observe, Reprobe: spec.Reprobe, ReportsLink: true,
 	})
 	if err != nil {
 		return errors.Join(err, port.Close())
 	}
 	m.put(l.Index, t)
+	m.address(t)
 	if err := m.readMachine(); err != nil {
 		return errors.Join(err, m.withdraw(t))
 	}
@@ -182,6 +184,7 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 		return errors.Join(err, m.guard.remove(l.Name), m.withdraw(t))
 	}
 	delete(m.failed, l.Name)
+	m.resume(t)
 	if err := m.readopt(l.Name); err != nil {
 		m.log.Warn("reading what was set by hand before", "error", err)
 	}
@@ -284,7 +287,7 @@ func (m *Manager) withdraw(t *taken) error {
 			m.left[t.index] = maps.Clone(t.deleting)
 		}
 		t.mu.Unlock()
-		err = errors.Join(err, m.deleteOwn(t.index, foreign), m.restore(t.index))
+		err = errors.Join(err, m.deleteOwn(t.index, foreign), m.restore(t.index), m.unaddress(t.index))
 	}
 	return err
 }

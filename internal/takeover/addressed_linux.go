@@ -1,0 +1,235 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/record"
+	"github.com/isat-project/isat/internal/rtnl"
+)
+
+// addressed is an interface whose own addresses are probed, announced, watched and
+// defended: one that is taken over, or the device of a host of its own.
+type addressed struct {
+	index  int
+	ifc    *host.Interface
+	down   Down
+	device *Device // nil for one that is taken over
+}
+
+// Device is the TUN device of a host of its own.
+type Device struct {
+	Index     int
+	Host      *host.Interface
+	Down      Down
+	Addresses []netip.Prefix // of the configuration
+	// InUse says that the device has its addresses already, and that they are used.
+	InUse bool
+	// Follow is told which of them the device has, each time that changes. It must
+	// not call the manager.
+	Follow func([]netip.Prefix)
+}
+
+// Serve has the own addresses of a device treated like those of an interface that
+// is taken over with DAD, until [Manager.Unserve]: the host gets those that the
+// kernel has on the device. It is called before the device has addresses, which the
+// kernel cannot send from before they are verified, unless they are InUse; and again
+// when it has them, or what is said of it has changed.
+func (m *Manager) Serve(d Device) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := m.addressed[d.Index] != nil
+	m.addressed[d.Index] = &addressed{index: d.Index, ifc: d.Host, down: d.Down, device: &d}
+	if !known && !d.InUse {
+		var coming []host.OwnAddress
+		for _, p := range d.Addresses {
+			coming = append(coming, host.OwnAddress{Interface: d.Index, Address: host.Address{Prefix: p}, Usage: host.Suspended})
+		}
+		if err := m.unverified.update(coming); err != nil {
+			return err
+		}
+	}
+	return m.readdress(d.Index)
+}
+
+// Unserve ends [Manager.Serve]. What was taken down is put back, if the device is
+// still there. One that is not served is no error.
+func (m *Manager) Unserve(index int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.unaddress(index)
+}
+
+// address has the own addresses of an interface that is taken over treated as its
+// spec says. mu is held.
+func (m *Manager) address(t *taken) {
+	if t.spec.DAD && !t.spec.Observe {
+		m.addressed[t.index] = &addressed{index: t.index, ifc: t.ifc, down: t.spec.Down}
+	}
+}
+
+// unaddress is the reverse of address, after the host has let the addresses go:
+// what was taken down is put back, since nobody watches any more. mu is held.
+func (m *Manager) unaddress(index int) error {
+	if m.addressed[index] == nil {
+		return nil
+	}
+	delete(m.addressed, index)
+	return errors.Join(m.unverified.left(index), m.putAllBack(index))
+}
+
+// usageQueue has what the host has told of own addresses and the manager has not
+// followed yet: of each the last.
+type usageQueue struct {
+	wake chan struct{} // capacity 1
+
+	mu      sync.Mutex
+	updates []host.OwnAddress
+	at      map[downKey]int // in updates
+}
+
+func newUsageQueue() *usageQueue {
+	return &usageQueue{wake: make(chan struct{}, 1), at: make(map[downKey]int)}
+}
+
+func (q *usageQueue) put(updates []host.OwnAddress) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, u := range updates {
+		k := downKey{u.Interface, u.Address.Prefix.Addr()}
+		if i, ok := q.at[k]; ok {
+			q.updates[i] = u
+			continue
+		}
+		q.at[k] = len(q.updates)
+		q.updates = append(q.updates, u)
+	}
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (q *usageQueue) take() []host.OwnAddress {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	updates := q.updates
+	q.updates = nil
+	clear(q.at)
+	return updates
+}
+
+// UpdateAddresses implements [host.Addressing]. The kernel cannot send from what
+// must not be used when it returns. The rest is done by [Manager.Run]: the host
+// takes a call that lasts for a hang, and the manager may be busy with a large
+// table.
+func (m *Manager) UpdateAddresses(updates []host.OwnAddress) {
+	if err := m.unverified.update(updates); err != nil {
+		m.log.Error("keeping the kernel from using addresses that are not verified", "error", err)
+	}
+	m.usage.put(updates)
+}
+
+// runAddressed follows what the host tells of own addresses until ctx is done.
+func (m *Manager) runAddressed(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.usage.wake:
+		}
+		m.followUsage(m.usage.take())
+	}
+}
+
+// followUsage takes down what is somebody else's, and puts back what is free again.
+func (m *Manager) followUsage(updates []host.OwnAddress) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var indices []int
+	for _, u := range updates {
+		if !slices.Contains(indices, u.Interface) {
+			indices = append(indices, u.Interface)
+		}
+	}
+	for _, index := range indices {
+		a := m.addressed[index]
+		if a == nil { // it was handed back meanwhile
+			if err := m.unverified.left(index); err != nil {
+				m.log.Error("letting the kernel use addresses again", "error", err)
+			}
+			continue
+		}
+		var withdrawn []host.OwnAddress
+		var free []record.Address
+		var usable []netip.Addr
+		for _, u := range updates {
+			if u.Interface != index {
+				continue
+			}
+			d, isDown := m.downOf(index, u.Address.Prefix.Addr())
+			switch {
+			case u.Usage == host.Withdrawn && !isDown:
+				withdrawn = append(withdrawn, u)
+			case u.Usage == host.Usable && isDown:
+				free = append(free, d...)
+				usable = append(usable, u.Address.Prefix.Addr())
+			}
+		}
+		m.takeDown(a, withdrawn)
+		m.freed(index, usable)
+		m.putBack(index, slices.DeleteFunc(free, func(d record.Address) bool { return d.InterfaceDown }))
+	}
+}
+
+// downOf returns what was taken down of an address of an interface: it may have been
+// there with more than one network. mu is held.
+func (m *Manager) downOf(index int, ip netip.Addr) (all []record.Address, isDown bool) {
+	for _, d := range m.down {
+		if d.Index == index && d.Local == ip {
+			all = append(all, d)
+		}
+	}
+	return all, len(all) > 0
+}
+
+// readdress makes the addresses of an interface those of the kernel. mu is held.
+func (m *Manager) readdress(index int) error {
+	t, a := m.get(index), m.addressed[index]
+	if t == nil && a == nil {
+		return nil
+	}
+	addrs, err := m.conn.Addrs(index)
+	if err != nil {
+		if rtnl.IsNotExist(err) {
+			return nil
+		}
+		return err
+	}
+	m.overtaken(addrs)
+	own := m.hostAddresses(addrs)
+	if t == nil {
+		return a.follow(own)
+	}
+	m.displace(t, own)
+	for _, address := range own {
+		t.setProxy(address.Prefix.Addr(), false) // adopted anew when the address goes
+	}
+	return t.ifc.SetAddresses(own)
+}
+
+// follow tells the host of a device which of its addresses are there: others that
+// the kernel has are not isat's.
+func (a *addressed) follow(own []host.Address) error {
+	own = slices.DeleteFunc(own, func(o host.Address) bool { return !slices.Contains(a.device.Addresses, o.Prefix) })
+	there := make([]netip.Prefix, 0, len(own))
+	for _, o := range own {
+		there = append(there, o.Prefix)
+	}
+	a.device.Follow(there)
+	return a.ifc.SetAddresses(own)
+}

@@ -1,0 +1,129 @@
+package takeover
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+
+	"github.com/isat-project/isat/internal/record"
+	"github.com/isat-project/isat/internal/rtnl"
+)
+
+// kindLink is the kind of record of an interface that isat has set down.
+const kindLink = "link"
+
+// keyUp is the key of such a record; its value is as truth has it.
+const keyUp = "up"
+
+// setInterfaceDown sets a whole interface down, of which some addresses are somebody
+// else's (down = "interface"). They stay on it. mu is held.
+func (m *Manager) setInterfaceDown(d departure) {
+	err := m.tryInterfaceDown(d)
+	if err != nil {
+		m.log.Error("setting an interface down that has an address of somebody else's", "interface", d.name, "error", err)
+	}
+	for _, a := range d.going {
+		m.log.Warn("set an interface down that has an address which somebody else uses; set it up to try again", "interface", d.name, "address", prefixOf(a), "mac", d.owner[a.Local])
+	}
+}
+
+func (m *Manager) tryInterfaceDown(d departure) error {
+	routes, err := m.conn.RouteImages()
+	if err != nil {
+		return err
+	}
+	records := d.records(routes, true)
+	m.down = append(m.down, records...)
+	err = errors.Join(m.saveDown(), m.store.Put(record.Record{Kind: kindLink, Index: d.index, Name: d.name, Key: keyUp, Old: truth(true), New: truth(false)}))
+	up := false
+	if err := errors.Join(err, m.conn.SetLink(d.index, rtnl.LinkSpec{Up: &up})); err != nil {
+		return err
+	}
+	left, err := m.conn.RouteImages()
+	if err != nil {
+		return err
+	}
+	dependent(records, slices.DeleteFunc(routes, func(r rtnl.RouteImage) bool { return slices.Contains(left, r) }))
+	for _, r := range records {
+		m.setDown(r)
+	}
+	return m.saveDown()
+}
+
+// downed returns the addresses for which an interface was set down. mu is held.
+func (m *Manager) downed(index int) []record.Address {
+	var all []record.Address
+	for _, d := range m.down {
+		if d.Index == index && d.InterfaceDown {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// setUp follows that somebody has set an interface up again which isat had set down:
+// its routes are added again, and detection of its addresses begins anew. mu is held.
+func (m *Manager) setUp(index int) {
+	down := m.downed(index)
+	a := m.addressed[index]
+	if len(down) == 0 || a == nil {
+		return
+	}
+	// What the kernel has told may be older than the setting down.
+	if l, err := m.conn.Link(index); err != nil || l.Flags&rtnl.LinkUp == 0 {
+		return
+	}
+	m.isUp(index, down)
+	for _, d := range down {
+		if err := a.ifc.Reassign(d.Local); err != nil {
+			m.log.Error("probing an address of an interface that is up again", "interface", d.Name, "address", d.Local, "error", err)
+		}
+	}
+}
+
+// isUp forgets that an interface was set down for some addresses, and adds the
+// routes again that went with that. mu is held.
+func (m *Manager) isUp(index int, down []record.Address) {
+	m.drop(down)
+	m.returnRoutes(index, down)
+	isLink := func(r record.Record) bool { return r.Kind == kindLink && r.Index == index }
+	if err := errors.Join(m.saveDown(), m.store.Remove(isLink)); err != nil {
+		m.log.Error("forgetting that an interface was set down", "interface", down[0].Name, "error", err)
+	}
+}
+
+// freed sets an interface up again when the last of the addresses is free for which
+// it was set down: a host of its own can find that out while its device is down. mu
+// is held.
+func (m *Manager) freed(index int, ips []netip.Addr) {
+	down := m.downed(index)
+	var free []record.Address
+	for _, d := range down {
+		if slices.Contains(ips, d.Local) {
+			free = append(free, d)
+		}
+	}
+	switch {
+	case len(free) == 0:
+		return
+	case len(free) < len(down):
+		// Their routes are added when the interface is up.
+		rest := slices.IndexFunc(m.down, func(d record.Address) bool {
+			return d.Index == index && d.InterfaceDown && !slices.Contains(ips, d.Local)
+		})
+		for _, d := range free {
+			m.down[rest].Routes = append(m.down[rest].Routes, d.Routes...)
+		}
+		m.drop(free)
+		if err := m.saveDown(); err != nil {
+			m.log.Error("writing down what is taken down", "error", err)
+		}
+		return
+	}
+	up := true
+	if err := m.conn.SetLink(index, rtnl.LinkSpec{Up: &up}); err != nil {
+		m.log.Error("setting an interface up again", "interface", free[0].Name, "error", err)
+		return
+	}
+	m.isUp(index, free)
+}

@@ -1,0 +1,71 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/record"
+	"github.com/isat-project/isat/internal/rtnl"
+)
+
+// resume goes on with what an earlier daemon, which was killed, has taken down of an
+// interface: the host tries whether it is free now. mu is held.
+func (m *Manager) resume(t *taken) {
+	if m.addressed[t.index] == nil {
+		return // Sweep puts it back
+	}
+	m.setUp(t.index)
+	addrs, err := m.conn.Addrs(t.index)
+	if err != nil {
+		m.log.Error("going on with addresses that were taken down", "interface", t.Name(), "error", err)
+		return
+	}
+	m.overtaken(addrs)
+	for _, d := range slices.Clone(m.down) {
+		if d.Index != t.index || d.InterfaceDown {
+			continue
+		}
+		a := addrOfRecord(d)
+		own := host.Address{
+			Prefix: prefixOf(a), HostScope: a.Scope == rtnl.ScopeHost, Label: a.Label,
+			Policy: policyOf(m.policies, a, append(addrs, a)),
+		}
+		if err := t.ifc.Resume(own, d.Owner); err != nil {
+			m.log.Warn("an address that was taken down before is put back: it cannot be watched", "interface", d.Name, "address", own.Prefix, "error", err)
+			m.putBack(t.index, []record.Address{d})
+			continue
+		}
+		m.log.Info("going on with an address that was taken down before", "interface", d.Name, "address", own.Prefix, "mac", d.Owner)
+	}
+}
+
+// abandoned returns the interfaces with something that an earlier daemon has taken
+// down and nobody looks after now. mu is held.
+func (m *Manager) abandoned() []int {
+	var all []int
+	for _, d := range m.down {
+		if m.addressed[d.Index] == nil && !slices.Contains(all, d.Index) {
+			all = append(all, d.Index)
+		}
+	}
+	return all
+}
+
+// sweepAddresses puts back what was taken down of interfaces that nobody looks after
+// now. mu is held.
+func (m *Manager) sweepAddresses() error {
+	var errs []error
+	for _, index := range m.abandoned() {
+		errs = append(errs, m.restoreLink(index), m.putAllBack(index))
+	}
+	return errors.Join(errs...)
+}
+
+// restoreLink sets an interface up again that isat has set down, if it still is. mu
+// is held.
+func (m *Manager) restoreLink(index int) error {
+	_, err := restoreSettings(context.Background(), m.store, m.conn, func(r record.Record) bool { return r.Index == index && r.Kind == kindLink })
+	return err
+}

@@ -1,0 +1,252 @@
+package takeover
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/record"
+	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// goingChunk is how many addresses are deleted in one datagram.
+const goingChunk = 200
+
+// takeDown takes addresses of an interface down that are somebody else's. mu is
+// held.
+func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) {
+	if len(withdrawn) == 0 {
+		return
+	}
+	before, err := m.conn.Addrs(a.index)
+	if err != nil {
+		if !rtnl.IsNotExist(err) {
+			m.log.Error("reading the addresses of which some are somebody else's", "error", err)
+		}
+		return
+	}
+	var going []rtnl.Addr
+	owner := make(map[netip.Addr]lladdr.Addr)
+	for _, own := range withdrawn {
+		owner[own.Address.Prefix.Addr()] = own.Owner
+	}
+	for _, k := range before {
+		if _, ok := owner[k.Local]; ok {
+			going = append(going, k)
+		}
+	}
+	if len(going) == 0 {
+		return // somebody else has removed them
+	}
+	d := departure{index: a.index, name: m.nameOf(a.index), going: going, owner: owner, stood: before}
+	if a.down == DownInterface {
+		m.setInterfaceDown(d)
+		return
+	}
+	for some := range slices.Chunk(going, goingChunk) {
+		d.going = some
+		if err := m.removeAddresses(d); err != nil {
+			m.log.Error("taking an address down that is somebody else's", "interface", d.name, "error", err)
+		}
+	}
+	if err := m.departed(a, d); err != nil {
+		m.log.Error("following the addresses that were taken down", "interface", d.name, "error", err)
+	}
+}
+
+// departure is what is being taken down.
+type departure struct {
+	index int
+	name  string
+	going []rtnl.Addr
+	owner map[netip.Addr]lladdr.Addr // who has them
+	stood []rtnl.Addr                // all addresses of the interface
+}
+
+// records returns what is written down of those that will be put back, with the
+// routes that may go with them.
+func (d *departure) records(routes []rtnl.RouteImage, interfaceDown bool) []record.Address {
+	order := make([]netip.Prefix, 0, len(d.stood))
+	for _, a := range d.stood {
+		order = append(order, prefixOf(a))
+	}
+	var all []record.Address
+	for _, a := range d.going {
+		if isTemporary(a) && !interfaceDown {
+			continue // whoever looks after it does so now, too
+		}
+		r := recordOfAddr(a)
+		r.Name, r.Order, r.Owner, r.InterfaceDown, r.Time = d.name, order, d.owner[a.Local], interfaceDown, time.Now().UTC().Round(0)
+		all = append(all, r)
+	}
+	dependent(all, routes)
+	return all
+}
+
+// dependent gives each route to one of the addresses that go, if any depends on it:
+// that which is its preferred source, else that in whose network its gateway is,
+// else the first.
+func dependent(all []record.Address, routes []rtnl.RouteImage) {
+	if len(all) == 0 {
+		return
+	}
+	for i := range all {
+		all[i].Routes = nil
+	}
+	index := all[0].Index
+	for _, image := range routes {
+		r := image.Route()
+		if r.Protocol == rtnl.ProtocolKernel || isStandIn(r) {
+			continue // the kernel makes it again, or isat has made it
+		}
+		bySource := slices.IndexFunc(all, func(a record.Address) bool { return a.Local == r.PrefSrc })
+		here := r.OIF == index || slices.ContainsFunc(r.Hops, func(h rtnl.NextHop) bool { return h.OIF == index })
+		to := bySource
+		if to < 0 && here {
+			to = max(0, slices.IndexFunc(all, func(a record.Address) bool { return r.Gateway.IsValid() && a.Prefix.Contains(r.Gateway) }))
+		}
+		if to >= 0 {
+			all[to].Routes = append(all[to].Routes, []byte(image))
+		}
+	}
+}
+
+// removeAddresses removes addresses from their interface. What is needed to put them
+// back is on the disk before anything is done: first with all routes that may go
+// with them, then with those that did.
+func (m *Manager) removeAddresses(d departure) error {
+	routes, err := m.conn.RouteImages()
+	if err != nil {
+		return err
+	}
+	records := d.records(routes, false)
+	m.down = append(m.down, records...)
+	if err := m.saveDown(); err != nil {
+		// It is somebody else's all the same. Only a crash would lose it.
+		m.log.Error("writing down what is taken down", "error", err)
+	}
+	var stay []rtnl.Addr
+	for _, a := range d.stood {
+		shares := slices.ContainsFunc(d.going, func(g rtnl.Addr) bool { return g.Prefix == a.Prefix })
+		if shares && !isAmong(d.going, a) {
+			stay = append(stay, a)
+		}
+	}
+	var deletions []rtnl.Op
+	for _, a := range d.going {
+		deletions = append(deletions, rtnl.DeleteAddrOp(a))
+		m.unsettled[downKey{d.index, a.Local}] = true
+	}
+	copies := standIns(routes, d.index, stay)
+	ops, _ := m.amid(d.index, copies, deletions)
+	err = m.conn.Apply(ops...)
+	left, routesErr := m.conn.RouteImages()
+	if routesErr == nil {
+		routes = slices.DeleteFunc(routes, func(r rtnl.RouteImage) bool { return slices.Contains(left, r) })
+		dependent(records, routes)
+		for _, r := range records {
+			m.setDown(r)
+		}
+	}
+	for _, a := range d.going {
+		m.log.Info("took down an address that somebody else uses", "interface", d.name, "address", prefixOf(a), "mac", d.owner[a.Local], "returns", !isTemporary(a))
+	}
+	return errors.Join(ignoreAbsent(err), routesErr, m.saveDown())
+}
+
+// ignoreAbsent leaves out of the errors of a batch that something was not there.
+func ignoreAbsent(err error) error {
+	var batch *rtnl.BatchError
+	if !errors.As(err, &batch) {
+		return err
+	}
+	var rest []error
+	for _, f := range batch.Failed {
+		if !rtnl.IsNotExist(f.Err) {
+			rest = append(rest, f.Err)
+		}
+	}
+	return errors.Join(rest...)
+}
+
+// departed tells the host that the addresses are gone, and what the kernel still
+// has. Somebody may have added one again already, and that is news to the host only
+// after it has heard that the address was gone.
+func (m *Manager) departed(a *addressed, d departure) error {
+	addrs, err := m.conn.Addrs(a.index)
+	if err != nil {
+		return err
+	}
+	isGoing := func(k rtnl.Addr) bool { _, ok := d.owner[k.Local]; return ok }
+	var ips []netip.Addr
+	for ip := range d.owner {
+		ips = append(ips, ip)
+	}
+	if slices.ContainsFunc(addrs, isGoing) {
+		own := m.hostAddresses(slices.DeleteFunc(slices.Clone(addrs), isGoing))
+		if a.device != nil {
+			err = a.follow(own)
+		} else {
+			err = a.ifc.SetAddresses(own)
+		}
+	}
+	return errors.Join(err, m.readdress(a.index), m.unverified.gone(a.index, ips...))
+}
+
+// nameOf returns the name of an interface, "" if it is gone.
+func (m *Manager) nameOf(index int) string {
+	l, err := m.conn.Link(index)
+	if err != nil {
+		return ""
+	}
+	return l.Name
+}
+
+// downKey is an address that was taken down.
+type downKey struct {
+	index int
+	ip    netip.Addr
+}
+
+// setDown replaces what is known of an address that was taken down. mu is held.
+func (m *Manager) setDown(r record.Address) {
+	if i := slices.IndexFunc(m.down, func(d record.Address) bool { return sameDown(d, r) }); i >= 0 {
+		m.down[i] = r
+	}
+}
+
+func sameDown(a, b record.Address) bool {
+	return a.Index == b.Index && a.Local == b.Local && a.Prefix == b.Prefix
+}
+
+// saveDown writes down what is taken down. mu is held.
+func (m *Manager) saveDown() error { return m.addressRecords.Save(m.down) }
+
+// recordOfAddr returns an address as it is written down.
+func recordOfAddr(a rtnl.Addr) record.Address {
+	r := record.Address{
+		Index: a.Index, Local: a.Local, Prefix: a.Prefix, Peer: a.Peer, Broadcast: a.Broadcast, Label: a.Label,
+		Scope: uint8(a.Scope), Flags: uint32(a.Flags), Protocol: a.Protocol, Metric: a.Metric,
+	}
+	if a.Preferred != rtnl.Forever {
+		r.Preferred = time.Now().Add(a.Preferred).UTC().Round(0)
+	}
+	return r
+}
+
+// addrOfRecord returns an address as it is to be put back.
+func addrOfRecord(r record.Address) rtnl.Addr {
+	a := rtnl.Addr{
+		Index: r.Index, Local: r.Local, Prefix: r.Prefix, Peer: r.Peer, Broadcast: r.Broadcast, Label: r.Label,
+		Scope: rtnl.Scope(r.Scope), Flags: rtnl.AddrFlags(r.Flags), Protocol: r.Protocol, Metric: r.Metric,
+		Preferred: rtnl.Forever, Valid: rtnl.Forever,
+	}
+	if !r.Preferred.IsZero() {
+		// The kernel takes 0 for no limit, so one that has run out does so once more.
+		a.Preferred = max(time.Until(r.Preferred), time.Second)
+	}
+	return a
+}
