@@ -279,6 +279,14 @@ func (e *Entry) mayRequest(now time.Time) bool {
 	return e.requested.IsZero() || now.Sub(e.requested) >= RequestInterval
 }
 
+// Unsent takes back the last request, which could not be sent: it does not count
+// against maxtries. The next one is due as if it had been.
+func (e *Entry) Unsent() {
+	if e.tries > 0 {
+		e.tries--
+	}
+}
+
 // Abandon ends lasting demand: those that waited have gone.
 func (e *Entry) Abandon() {
 	if e.state == Incomplete || e.state == Down {

@@ -166,6 +166,23 @@ func TestAbandon(t *testing.T) {
 	}
 }
 
+// TestUnsent: requests that could not be sent do not count.
+func TestUnsent(t *testing.T) {
+	b := newBench()
+	await(b)
+	for range 10 {
+		b.Unsent()
+		b.tick(RequestInterval)
+	}
+	if b.State() != Incomplete || b.Tries() != 1 {
+		t.Errorf("%v after %d tries, want an incomplete entry after one", b.State(), b.Tries())
+	}
+	if got := b.history(t, Request); len(got) != 5 { // the one at 10 s included
+		t.Errorf("requests at %v, want five", got)
+	}
+	b.Unsent() // of an entry without any
+}
+
 // TestLateUseByTick is an entry whose use is known only when its time is over.
 func TestLateUseByTick(t *testing.T) {
 	b := in(Verify)

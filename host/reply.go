@@ -35,7 +35,9 @@ func (h *Host) request(e *entry) {
 	switch {
 	case ok:
 	case len(ifc.addresses) > 0:
-		ifc.waiting = true // until one of them is verified (facts/solaris-arp-ipmp.md 3.2)
+		// The query waits until one of them is verified (facts/solaris-arp-ipmp.md 3.2).
+		ifc.waiting = true
+		e.Unsent()
 		return
 	default:
 		h.diagnose(time.Now(), ifc, event.Missed, e.ip, func() event.Event {
