@@ -16,10 +16,10 @@ import (
 // then one each defend_interval. garp_rexmit_count is of no matter.
 func TestDADAnnouncing(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n := l.detecting()
+		n := l.watching()
 		n.set(t, "garp_rexmit_count", 16)
 		n.assign(t, candidate)
-		for n.own(candidate).State == acd.Probing {
+		for n.ownAddress(candidate).State == acd.Probing {
 			time.Sleep(ms)
 		}
 		start := time.Now()
@@ -56,7 +56,7 @@ func TestDADPeriodic(t *testing.T) {
 // and none starves.
 func TestDADBudget(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n := l.detecting()
+		n := l.watching()
 		n.tune(t, "defend_rate", 4)
 		list := n.ifc.Addresses()
 		for i := range 9 {
@@ -143,7 +143,7 @@ func TestDADDefence(t *testing.T) {
 	)
 	t.Run("1: announcements stop", func(t *testing.T) {
 		onLAN(t, func(l *lan) {
-			n, s := l.detecting(), l.stranger(macPeer)
+			n, s := l.watching(), l.stranger(macPeer)
 			n.assign(t, candidate, func(a *host.Address) { a.Policy.Detect = acd.DetectAnnounce })
 			time.Sleep(ms)
 			l.forget()
@@ -239,7 +239,7 @@ func TestDADDefence(t *testing.T) {
 	})
 	t.Run("by its label", func(t *testing.T) {
 		onLAN(t, func(l *lan) {
-			n := l.detecting()
+			n := l.watching()
 			n.assign(t, candidate, func(a *host.Address) { a.Label = "e0:vip" })
 			l.stranger(macPeer).claim()
 			if got, want := n.message(event.Duplicate), "e0:vip has duplicate address 192.0.2.5 (in use by 02:00:00:00:00:02); disabled."; got != want {
@@ -265,12 +265,12 @@ func TestDADDefencePolicies(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onLAN(t, func(l *lan) {
-				n, s := l.detecting(), l.stranger(macPeer)
+				n, s := l.watching(), l.stranger(macPeer)
 				n.assign(t, candidate, func(a *host.Address) { a.Policy = tt.policy })
 				time.Sleep(time.Minute)
 				for i, want := range tt.after {
 					s.claim()
-					if got := n.own(candidate).State; got != want {
+					if got := n.ownAddress(candidate).State; got != want {
 						t.Errorf("after claim %d: %v, want %v", i+1, got, want)
 					}
 					time.Sleep(5 * time.Second)
@@ -287,7 +287,7 @@ func TestDADDefencePolicies(t *testing.T) {
 // too are answered as others are, but not learned.
 func TestDADExempt(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n, s := l.detecting(), l.stranger(macPeer)
+		n, s := l.watching(), l.stranger(macPeer)
 		n.assign(t, candidate, func(a *host.Address) { a.Policy.Detect = acd.DetectOff })
 		s.ask("192.0.2.1", candidate)
 		l.expect(n, "asked by another owner", "reply 192.0.2.1")
@@ -318,7 +318,7 @@ func TestDADLimitsDiagnostics(t *testing.T) {
 // TestDADTunables hold for what is under way.
 func TestDADTunables(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n := l.detecting()
+		n := l.watching()
 		n.assign(t, candidate)
 		n.tune(t, "probe_delay", 0)
 		n.tune(t, "probe_interval", 10)
@@ -338,7 +338,7 @@ func TestNoDAD(t *testing.T) {
 		n.set(t, "garp_rexmit_count", 2)
 		n.assign(t, candidate)
 		l.expect(n, "a new address", "announce "+candidate)
-		if o := n.own(candidate); o.State != acd.Exempt || o.Usage != host.Usable {
+		if o := n.ownAddress(candidate); o.State != acd.Exempt || o.Usage != host.Usable {
 			t.Errorf("%+v", o)
 		}
 		for range 10 {

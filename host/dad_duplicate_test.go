@@ -19,7 +19,7 @@ import (
 // duplicate is a host whose candidate was found to be the stranger's.
 func (l *lan) duplicate(policy acd.Policy, change ...func(*host.InterfaceConfig)) (*node, *stranger) {
 	l.t.Helper()
-	n, s := l.detecting(change...), l.stranger(macPeer)
+	n, s := l.watching(change...), l.stranger(macPeer)
 	n.assign(l.t, candidate, func(a *host.Address) { a.Policy = policy })
 	s.claim()
 	n.in(l.t, candidate, acd.Duplicate)
@@ -39,7 +39,7 @@ func TestDADDuplicate(t *testing.T) {
 		if n.count(event.Conflict) != 0 {
 			t.Error("a conflict, too")
 		}
-		if o := n.own(candidate); o.Usage != host.Withdrawn || o.Owner != s.mac {
+		if o := n.ownAddress(candidate); o.Usage != host.Withdrawn || o.Owner != s.mac {
 			t.Errorf("%+v", o)
 		}
 		if slices.ContainsFunc(n.ifc.Addresses(), func(a host.Address) bool { return a.Prefix.Addr() == ip(candidate) }) {
@@ -75,7 +75,7 @@ func TestDADDuplicate(t *testing.T) {
 // comes back with it.
 func TestDADDuplicateNetwork(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n, s := l.detecting(), l.stranger(macPeer)
+		n, s := l.watching(), l.stranger(macPeer)
 		if err := n.ifc.SetAddresses(append(n.ifc.Addresses(), host.Address{Prefix: prefix("198.51.100.5/24")})); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestDADRecovery(t *testing.T) {
 			if probes != 3 {
 				t.Errorf("%d probes", probes)
 			}
-			if o := n.own(candidate); o.State != acd.Verified || o.Usage != host.Usable || o.Owner.IsValid() {
+			if o := n.ownAddress(candidate); o.State != acd.Verified || o.Usage != host.Usable || o.Owner.IsValid() {
 				t.Errorf("%+v", o)
 			}
 			if e := n.seen(event.Recovered); len(e) != 1 || e[0].Message != "Recovered address 192.0.2.5 on e0." || e[0].Severity != event.Notice || e[0].MAC != n.mac {
@@ -145,7 +145,7 @@ func TestDADRecovery(t *testing.T) {
 	})
 	t.Run("in its place", func(t *testing.T) {
 		onLAN(t, func(l *lan) {
-			n, s := l.detecting(), l.stranger(macPeer)
+			n, s := l.watching(), l.stranger(macPeer)
 			s.ask("192.0.2.1", "192.0.2.1") // reported and defended; then the 4th takes it
 			n.assign(t, candidate)
 			for range 3 {
@@ -161,12 +161,12 @@ func TestDADRecovery(t *testing.T) {
 	t.Run("failure is silent", func(t *testing.T) {
 		onLAN(t, func(l *lan) {
 			n, s := l.duplicate(acd.Policy{})
-			for n.own(candidate).State != acd.Recovering {
+			for n.ownAddress(candidate).State != acd.Recovering {
 				time.Sleep(time.Second)
 			}
 			third := l.stranger(macThird)
 			third.claim()
-			if o := n.own(candidate); o.State != acd.Duplicate || o.Owner != third.mac {
+			if o := n.ownAddress(candidate); o.State != acd.Duplicate || o.Owner != third.mac {
 				t.Errorf("%+v, first owner %v", o, s.mac)
 			}
 			if n.count(event.Duplicate) != 1 || n.count(event.Conflict) != 0 || n.count(event.Probing) != 1 {
@@ -226,7 +226,7 @@ func TestDADReassign(t *testing.T) {
 		if err := n.ifc.Reassign(ip(candidate)); err != nil {
 			t.Fatal(err)
 		}
-		if o := n.own(candidate); o.State != acd.Probing || o.Usage != host.Suspended {
+		if o := n.ownAddress(candidate); o.State != acd.Probing || o.Usage != host.Suspended {
 			t.Errorf("%+v", o)
 		}
 		if a := n.ifc.Addresses(); len(a) != 2 {
@@ -260,7 +260,7 @@ func TestDADDown(t *testing.T) {
 		}
 	})
 	onLAN(t, func(l *lan) {
-		n := l.detecting()
+		n := l.watching()
 		n.assign(t, candidate)
 		if err := n.ifc.SetAddresses(n.ifc.Addresses()[:1]); err != nil {
 			t.Fatal(err)

@@ -23,9 +23,9 @@ const candidate = "192.0.2.5"
 
 func withDAD(c *host.InterfaceConfig) { c.DAD = true }
 
-// detecting is a host with detection and one address that it has adopted and
+// watching is a host with detection and one address that it has adopted and
 // announced.
-func (l *lan) detecting(change ...func(*host.InterfaceConfig)) *node {
+func (l *lan) watching(change ...func(*host.InterfaceConfig)) *node {
 	l.t.Helper()
 	n := l.still(host.Config{Rand: rand.NewPCG(1, 2)}, macHost, "192.0.2.1/24", append([]func(*host.InterfaceConfig){withDAD}, change...)...)
 	n.run(l.t)
@@ -50,7 +50,7 @@ func (n *node) assign(t *testing.T, address string, change ...func(*host.Address
 // time.
 func (l *lan) using(policy acd.Policy, change ...func(*host.InterfaceConfig)) *node {
 	l.t.Helper()
-	n := l.detecting(change...)
+	n := l.watching(change...)
 	n.assign(l.t, candidate, func(a *host.Address) { a.Policy = policy })
 	time.Sleep(20 * time.Second)
 	n.in(l.t, candidate, acd.Verified)
@@ -58,8 +58,8 @@ func (l *lan) using(policy acd.Policy, change ...func(*host.InterfaceConfig)) *n
 	return n
 }
 
-// own returns an own address with its state; the zero OwnAddress if there is none.
-func (n *node) own(address string) host.OwnAddress {
+// ownAddress returns an own address with its state; the zero OwnAddress if there is none.
+func (n *node) ownAddress(address string) host.OwnAddress {
 	synctest.Wait()
 	for _, o := range n.ifc.OwnAddresses() {
 		if o.Address.Prefix.Addr() == ip(address) {
@@ -72,7 +72,7 @@ func (n *node) own(address string) host.OwnAddress {
 // in fails the test if an own address is not in this state.
 func (n *node) in(t *testing.T, address string, want acd.State) {
 	t.Helper()
-	if got := n.own(address).State; got != want {
+	if got := n.ownAddress(address).State; got != want {
 		t.Errorf("%s is %v, want %v", address, got, want)
 	}
 }

@@ -40,7 +40,7 @@ func TestDADProbing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onLAN(t, func(l *lan) {
-				n := l.detecting(func(c *host.InterfaceConfig) { c.ReportsLink = tt.reports })
+				n := l.watching(func(c *host.InterfaceConfig) { c.ReportsLink = tt.reports })
 				start := time.Now()
 				n.assign(t, tt.address)
 				n.in(t, tt.address, acd.Probing)
@@ -67,7 +67,7 @@ func TestDADProbing(t *testing.T) {
 // TestDADProbeDelayZero: the first probe goes out at once.
 func TestDADProbeDelayZero(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n := l.detecting()
+		n := l.watching()
 		n.tune(t, "probe_delay", 0)
 		n.assign(t, candidate)
 		time.Sleep(ms) // the time of one frame
@@ -96,10 +96,10 @@ func TestDADNotProbed(t *testing.T) {
 				if tt.change == nil {
 					tt.change = func(*host.InterfaceConfig) {}
 				}
-				n := l.detecting(tt.change)
+				n := l.watching(tt.change)
 				n.tune(t, "probe_count", tt.count)
 				n.assign(t, candidate, func(a *host.Address) { a.Policy = tt.policy })
-				if o := n.own(candidate); o.State != tt.state || o.Usage != host.Usable {
+				if o := n.ownAddress(candidate); o.State != tt.state || o.Usage != host.Usable {
 					t.Errorf("%+v, want %v", o, tt.state)
 				}
 				time.Sleep(ms)
@@ -116,9 +116,9 @@ func TestDADNotProbed(t *testing.T) {
 // sender, is not announced, and who asks for it is not learned.
 func TestDADSuspended(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n, s := l.detecting(), l.stranger(macPeer)
+		n, s := l.watching(), l.stranger(macPeer)
 		n.assign(t, candidate)
-		if o := n.own(candidate); o.Usage != host.Suspended {
+		if o := n.ownAddress(candidate); o.Usage != host.Suspended {
 			t.Errorf("it is %v", o.Usage)
 		}
 		l.forget()
@@ -163,7 +163,7 @@ func TestDADQueryWaits(t *testing.T) {
 		if asked := l.requests(ip("192.0.2.9")); len(asked) != 0 {
 			t.Errorf("asked at %v", asked)
 		}
-		for n.own(candidate).State == acd.Probing {
+		for n.ownAddress(candidate).State == acd.Probing {
 			time.Sleep(10 * ms)
 		}
 		n.ip = ip(candidate)
@@ -189,7 +189,7 @@ func TestDADQueryWaits(t *testing.T) {
 // TestDADLinkDrops in the middle of the probes: they begin anew with the link.
 func TestDADLinkDrops(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n := l.detecting()
+		n := l.watching()
 		n.assign(t, candidate)
 		time.Sleep(3 * time.Second) // two probes at least
 		n.ifc.SetRunning(false)
@@ -209,7 +209,7 @@ func TestDADLinkDrops(t *testing.T) {
 // TestDADAssignedWithoutLink is probed when the link comes.
 func TestDADAssignedWithoutLink(t *testing.T) {
 	onLAN(t, func(l *lan) {
-		n := l.detecting(func(c *host.InterfaceConfig) { c.Down = true })
+		n := l.watching(func(c *host.InterfaceConfig) { c.Down = true })
 		n.assign(t, candidate)
 		time.Sleep(time.Hour)
 		n.in(t, candidate, acd.Probing)
@@ -243,7 +243,7 @@ func TestDADLinkReturns(t *testing.T) {
 					t.Errorf("at once: %q, want %q", got, want)
 				}
 				n.in(t, candidate, acd.Reprobing)
-				if u := n.own(candidate).Usage; u != host.Usable {
+				if u := n.ownAddress(candidate).Usage; u != host.Usable {
 					t.Errorf("it is %v", u)
 				}
 				l.stranger(macPeer).ask(candidate, "192.0.2.9")
@@ -260,7 +260,7 @@ func TestDADLinkReturns(t *testing.T) {
 				n := l.using(acd.Policy{}, func(c *host.InterfaceConfig) { c.Reprobe = acd.ReprobeStrict })
 				back(t, n)
 				l.expect(n, "at once")
-				if o := n.own(candidate); o.Usage != host.Suspended || o.State != acd.Probing {
+				if o := n.ownAddress(candidate); o.Usage != host.Suspended || o.State != acd.Probing {
 					t.Errorf("%+v", o)
 				}
 				l.stranger(macPeer).ask(candidate, "192.0.2.9")
@@ -290,7 +290,7 @@ func TestDADAdopted(t *testing.T) {
 		n := l.host(macHost, "192.0.2.1/24", withDAD)
 		time.Sleep(4 * time.Minute)
 		l.expect(n, "in four minutes", "announce 192.0.2.1")
-		if o := n.own("192.0.2.1"); o.State != acd.Verified || o.Usage != host.Usable {
+		if o := n.ownAddress("192.0.2.1"); o.State != acd.Verified || o.Usage != host.Usable {
 			t.Errorf("%+v", o)
 		}
 		l.stranger(macPeer).ask("192.0.2.1", "192.0.2.1")

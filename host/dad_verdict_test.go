@@ -64,7 +64,7 @@ func TestDADVerdicts(t *testing.T) {
 					n.assign(t, candidate)
 					time.Sleep(1200 * time.Millisecond) // after the first probe
 					n.in(t, candidate, acd.Probing)
-					return func() bool { return n.own(candidate).State == acd.Duplicate }
+					return func() bool { return n.ownAddress(candidate).State == acd.Duplicate }
 				})
 			})
 			t.Run("in use", func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestDADVerdicts(t *testing.T) {
 					n.assign(t, candidate)
 					time.Sleep(20 * time.Second)
 					n.in(t, candidate, acd.Verified)
-					return func() bool { return n.own(candidate).State == acd.Defending && n.count(event.Conflict) == 1 }
+					return func() bool { return n.ownAddress(candidate).State == acd.Defending && n.count(event.Conflict) == 1 }
 				})
 			})
 			t.Run("recovering", func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestDADVerdicts(t *testing.T) {
 					s.claim()
 					time.Sleep(1500 * time.Millisecond)
 					n.in(t, candidate, acd.Recovering)
-					return func() bool { return n.own(candidate).State == acd.Duplicate }
+					return func() bool { return n.ownAddress(candidate).State == acd.Duplicate }
 				})
 			})
 			t.Run("inquiring", func(t *testing.T) {
@@ -102,7 +102,7 @@ func judge(t *testing.T, row int, want, counts bool, prepare func(*lan, *node, *
 	t.Helper()
 	onLAN(t, func(l *lan) {
 		l.unchecked = true
-		n := l.detecting()
+		n := l.watching()
 		n.set(t, "unarp", 1)
 		n.SetSiblings([]host.Sibling{{MAC: lladdr.MustParse("02:00:00:00:00:77")}})
 		s, elsewhere := l.stranger(macPeer), n.second(l)
@@ -111,7 +111,7 @@ func judge(t *testing.T, row int, want, counts bool, prepare func(*lan, *node, *
 		sendVerdict(l, s, elsewhere, row)
 		synctest.Wait()
 		if got := conflict(); got != want {
-			t.Errorf("a conflict: %v, want %v; %v", got, want, n.own(candidate))
+			t.Errorf("a conflict: %v, want %v; %v", got, want, n.ownAddress(candidate))
 		}
 		if got := n.Stats().DupIPs - counted; (got == 1) != (want && counts) || got > 1 {
 			t.Errorf("dupips rose by %d", got)
@@ -119,16 +119,16 @@ func judge(t *testing.T, row int, want, counts bool, prepare func(*lan, *node, *
 	})
 }
 
-// probed is a call of Probe that is under way.
-type probed struct {
+// probeCall is a call of Probe that is under way.
+type probeCall struct {
 	n    *node
 	all  []host.Probed
 	done chan error // of capacity 1
 }
 
 // probe begins a call of Probe.
-func (n *node) probe(ctx context.Context, fast bool, addresses ...string) *probed {
-	p := &probed{n: n, done: make(chan error, 1)}
+func (n *node) probe(ctx context.Context, fast bool, addresses ...string) *probeCall {
+	p := &probeCall{n: n, done: make(chan error, 1)}
 	var list []netip.Addr
 	for _, a := range addresses {
 		list = append(list, ip(a))
@@ -140,4 +140,4 @@ func (n *node) probe(ctx context.Context, fast bool, addresses ...string) *probe
 	return p
 }
 
-func (p *probed) results() []host.Probed { synctest.Wait(); return p.all }
+func (p *probeCall) results() []host.Probed { synctest.Wait(); return p.all }
