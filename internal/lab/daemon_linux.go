@@ -36,11 +36,9 @@ type daemon struct {
 	process *netns.Process // nil until Start
 }
 
-// configuration is what the daemon runs with. Detection of duplicates is off: it
-// would hold addresses back for seconds, and the diagnostics of the scenarios are
-// those of arp(4). The runtime directory is the lab's own: nothing outside is
-// written.
-const configuration = `[daemon]
+// configured is what the daemon runs with. The runtime directory is the lab's own:
+// nothing outside is written.
+const configured = `[daemon]
 socket = %q
 runtime-dir = %q
 state-dir = %q
@@ -48,8 +46,11 @@ state-dir = %q
 [[interface]]
 name = %q
 datapath = "kernel"
-dad = false
 `
+
+// configuration is that of most scenarios. Detection of duplicates is off: their
+// diagnostics are those of arp(4).
+const configuration = configured + "dad = false\n"
 
 // newDaemon prepares a daemon for the host with its files in dir. It does not
 // start it.
@@ -163,6 +164,21 @@ func (d *daemon) Interface(ctx context.Context) (api.Interface, error) {
 	return api.Interface{}, nil
 }
 
+// AddressState returns the state in which the daemon shows an own address, "" if it
+// does not show it.
+func (d *daemon) AddressState(ctx context.Context, ip netip.Addr) (string, error) {
+	i, err := d.Interface(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading the state of %v: %w", ip, err)
+	}
+	for _, a := range i.Addresses {
+		if a.Prefix.Addr() == ip {
+			return a.State, nil
+		}
+	}
+	return "", nil
+}
+
 // Entry returns the MAC address the daemon has for ip, none if it has no entry.
 func (d *daemon) Entry(ctx context.Context, ip netip.Addr) (lladdr.Addr, error) {
 	entries, err := d.client.Entries(ctx, api.EntryFilter{Interface: d.name, IP: ip})
@@ -196,7 +212,16 @@ func (d *daemon) SetMaxAge(ctx context.Context, age time.Duration) error {
 
 // SetSysctl sets a tunable below net.link.ether.inet.
 func (d *daemon) SetSysctl(ctx context.Context, name string, value int64) error {
-	if _, err := d.client.SetSysctl(ctx, "net.link.ether.inet."+name, "", value); err != nil {
+	return d.setSysctl(ctx, "net.link.ether.inet.", name, value)
+}
+
+// SetDetection sets a tunable below net.link.ether.arp.
+func (d *daemon) SetDetection(ctx context.Context, name string, value int64) error {
+	return d.setSysctl(ctx, "net.link.ether.arp.", name, value)
+}
+
+func (d *daemon) setSysctl(ctx context.Context, above, name string, value int64) error {
+	if _, err := d.client.SetSysctl(ctx, above+name, "", value); err != nil {
 		return fmt.Errorf("setting %s: %w", name, err)
 	}
 	return nil

@@ -24,6 +24,10 @@ func script(name string) func(context.Context, *stage) error {
 		"errors":    playErrors,
 		"proxy":     playProxy,
 		"proxyall":  playProxyAll,
+		"duplicate": playDuplicate,
+		"defend":    playDefend,
+		"recover":   playRecover,
+		"vip":       playVIP,
 	}[name]
 }
 

@@ -87,7 +87,8 @@ func (k *plainKernel) sysctl(w http.ResponseWriter, r *http.Request) {
 			refuse(w, err.Error())
 			return
 		}
-	case "net.link.ether.inet.proxyall": // as with PUT /v1/proxy
+	case "net.link.ether.inet.proxyall", // as with PUT /v1/proxy
+		"net.link.ether.inet.max_log_per_second", "net.link.ether.arp.dup_recovery":
 	default:
 		refuse(w, "the kernel has no such limit")
 		return

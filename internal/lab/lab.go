@@ -81,6 +81,10 @@ func outlines() []outline {
 		{"errors", "what programs are told of a silent host, a silent router, and what arp(8) refuses"},
 		{"proxy", "an entry and a rule answer for hosts that are not on the LAN"},
 		{"proxyall", "hosts on either side of isat reach each other as if on one link"},
+		{"duplicate", "an address that another host has is not used"},
+		{"defend", "claims to an address in use are answered, until there are too many"},
+		{"recover", "a duplicate comes back by itself when its owner is gone"},
+		{"vip", "an address moves between two hosts, and nobody removes it"},
 		{mediaName, "pings on Ethernet, Token Ring and ARCnet, by a source route and in fragments"},
 	}
 }

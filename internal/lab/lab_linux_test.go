@@ -98,17 +98,19 @@ func TestRecording(t *testing.T) {
 
 // TestConfiguration checks what the daemon of the lab is given.
 func TestConfiguration(t *testing.T) {
-	c, err := config.Parse("isat.toml", []byte(fmt.Sprintf(configuration, "/tmp/s", "/tmp/run", "/tmp/state", "eth0")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(c.Interfaces) != 1 || c.Interfaces[0].Name != "eth0" || c.Interfaces[0].Datapath != config.Kernel || c.Daemon.Socket != "/tmp/s" {
-		t.Errorf("configured %+v", c)
+	for form, dad := range map[string]bool{configuration: false, detecting: true} {
+		c, err := config.Parse("isat.toml", []byte(fmt.Sprintf(form, "/tmp/s", "/tmp/run", "/tmp/state", "eth0")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Interfaces) != 1 || c.Interfaces[0].Name != "eth0" || c.Interfaces[0].Datapath != config.Kernel || c.Interfaces[0].DAD != dad || c.Daemon.Socket != "/tmp/s" {
+			t.Errorf("configured %+v", c)
+		}
 	}
 }
 
 // TestKernelFails shows that the lab sees what is missing: the kernel's ARP has no
-// diagnostics and no max_age.
+// diagnostics and no max_age, and neither detects nor announces.
 func TestKernelFails(t *testing.T) {
 	t.Parallel()
 	for name, reason := range map[string]string{
@@ -116,6 +118,10 @@ func TestKernelFails(t *testing.T) {
 		"move":      "0 diagnostics of the move",
 		"impostor":  "isat says so",
 		"permanent": "isat refuses, and says so",
+		"duplicate": "isat asks whether somebody has it before it uses it, and says who",
+		"defend":    "isat says so",
+		"recover":   "isat finds out that bob has it",
+		"vip":       "isat announces 192.0.2.100",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

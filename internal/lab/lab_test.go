@@ -17,7 +17,7 @@ import (
 
 func TestUnknownScenario(t *testing.T) {
 	_, err := Run(context.Background(), Options{Once: true, Scenarios: []string{"resolve", "fly"}})
-	if want := `no scenario "fly": there are resolve, age, down, move, impostor, permanent, crash, hang, errors, proxy, proxyall, media`; err == nil || err.Error() != want {
+	if want := `no scenario "fly": there are resolve, age, down, move, impostor, permanent, crash, hang, errors, proxy, proxyall, duplicate, defend, recover, vip, media`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
@@ -120,9 +120,12 @@ func TestDiagnostic(t *testing.T) {
 	const text = "arp: 192.0.2.9 moved from 02:00:00:00:00:09 to 02:00:00:00:00:99 on eth0"
 	for line, want := range map[string]string{
 		text: text,
-		`time=2026-11-21T19:00:00Z level=INFO msg="` + text + `" interface=eth0`: text,
-		`{"level":"INFO","msg":"` + text + `"}`:                                  text,
-		"eth0: taken over":                                                       "",
+		`time=2026-11-21T19:00:00Z level=INFO msg="` + text + `" interface=eth0`:        text,
+		`{"level":"INFO","msg":"` + text + `"}`:                                         text,
+		"eth0: taken over":                                                              "",
+		"eth0 has duplicate address 192.0.2.9 (in use by 02:00:00:00:00:09); disabled.": "eth0 has duplicate address 192.0.2.9 (in use by 02:00:00:00:00:09); disabled.",
+		`{"level":"WARN","msg":"Recovered address 192.0.2.9 on eth0."}`:                 "Recovered address 192.0.2.9 on eth0.",
+		"Node 02:00:00:00:00:66 is using our IP address 192.0.2.1 on eth0.":             "Node 02:00:00:00:00:66 is using our IP address 192.0.2.1 on eth0.",
 	} {
 		got, ok := diagnostic(line)
 		if got != want || ok != (want != "") {

@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -75,6 +76,16 @@ func (l *logBook) tail(n int) (texts []string) {
 	return texts
 }
 
+// containing returns the lines with a text in them.
+func (l *logBook) containing(text string) (texts []string) {
+	for _, line := range l.tail(logKept) {
+		if strings.Contains(line, text) {
+			texts = append(texts, line)
+		}
+	}
+	return texts
+}
+
 // last returns the last line, for the reader of an error.
 func (l *logBook) last() string {
 	if lines := l.tail(1); len(lines) > 0 {
@@ -83,15 +94,20 @@ func (l *logBook) last() string {
 	return "it said nothing"
 }
 
-// diagnostic cuts the line of arp(4) section DIAGNOSTICS out of a log line of any
-// format: bare, or as a quoted value of log/slog.
+// diagnosticWords are those that a line of arp(4) or arp(7P), section DIAGNOSTICS,
+// begins with.
+var diagnosticWords = regexp.MustCompile(`arp: |[^\s"]+ has duplicate address |Node [^\s"]+ is using our IP address |Recovered address `)
+
+// diagnostic cuts such a line out of a log line of any format: bare, or as a quoted
+// value of log/slog.
 func diagnostic(line string) (text string, ok bool) {
-	i := strings.Index(line, "arp: ")
-	if i < 0 {
+	at := diagnosticWords.FindStringIndex(line)
+	if at == nil {
 		return "", false
 	}
-	text = line[i:]
-	if i > 0 && line[i-1] == '"' {
+	begin := at[0]
+	text = line[begin:]
+	if begin > 0 && line[begin-1] == '"' {
 		text, _, _ = strings.Cut(text, `"`)
 	}
 	return text, true

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,8 +77,10 @@ func (n *node) answer(ctx context.Context) {
 			p, ok := parsePing(packet)
 			switch {
 			case !ok:
-			case p.to != n.ip() && n.router.Load():
-				_ = n.host.Output(packet) // or the sender will see that nothing comes back
+			case !n.owns(p.to):
+				if n.router.Load() {
+					_ = n.host.Output(packet) // or the sender will see that nothing comes back
+				}
 			case p.reply:
 				n.mu.Lock()
 				n.replies[p.seq] = time.Now()
@@ -151,7 +154,14 @@ func (n *node) setMAC(mac lladdr.Addr) error {
 
 // addAddress gives the host one more address.
 func (n *node) addAddress(ip netip.Addr) error {
-	return n.iface.SetAddresses(append(n.iface.Addresses(), host.Address{Prefix: netip.PrefixFrom(ip, n.prefix.Bits())}))
+	return n.add(host.Address{Prefix: netip.PrefixFrom(ip, n.prefix.Bits())})
+}
+
+func (n *node) add(a host.Address) error { return n.iface.SetAddresses(append(n.iface.Addresses(), a)) }
+
+// removeAddress takes an address from the host.
+func (n *node) removeAddress(ip netip.Addr) error {
+	return n.iface.SetAddresses(slices.DeleteFunc(n.iface.Addresses(), func(a host.Address) bool { return a.Prefix.Addr() == ip }))
 }
 
 // setCarrier pulls the host's cable out of the segment, or plugs it in again.

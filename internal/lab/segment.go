@@ -29,6 +29,10 @@ func segmentScript(name string) func(context.Context, *segmentStage) error {
 		"errors":    segmentErrors,
 		"proxy":     segmentProxy,
 		"proxyall":  segmentProxyAll,
+		"duplicate": segmentDuplicate,
+		"defend":    segmentDefend,
+		"recover":   segmentRecover,
+		"vip":       segmentVIP,
 	}[name]
 }
 

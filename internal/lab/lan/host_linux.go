@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/isat-project/isat/internal/lab/netns"
 	"github.com/isat-project/isat/internal/rtnl"
@@ -68,6 +69,15 @@ func (h *Host) RemoveAddress(prefix netip.Prefix) error {
 		return fmt.Errorf("removing %v from %s: %w", prefix, h.Name, err)
 	}
 	return nil
+}
+
+// HasAddress reports whether the host has an address.
+func (h *Host) HasAddress(ip netip.Addr) (bool, error) {
+	all, err := h.conn.Addrs(h.index)
+	if err != nil {
+		return false, fmt.Errorf("reading the addresses of %s: %w", h.Name, err)
+	}
+	return slices.ContainsFunc(all, func(a rtnl.Addr) bool { return a.Local == ip }), nil
 }
 
 // SetUp sets the interface up or down.
