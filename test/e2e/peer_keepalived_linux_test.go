@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -25,11 +28,33 @@ vrrp_instance vip {
   state BACKUP
   virtual_router_id 51
   priority %d
-  advert_int 0.3
+  advert_int 0.2
   virtual_ipaddress { %s/32 }
 }
 `, priority, vip))
 	return h.StartWith(files, "keepalived", "--dont-fork", "--log-console", "--use-file=/run/keepalived.conf")
+}
+
+// child returns the process id of a program's only child: keepalived does VRRP in
+// one.
+func child(t *testing.T, p *Process) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatalf("%v has the children %q", p.cmd.Args, b)
+	}
+	return pid
+}
+
+func signal(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatalf("sending %v to process %d: %v", s, pid, err)
+	}
 }
 
 // TestPeerKeepalived: an address moves between two hosts with isat as keepalived
@@ -48,8 +73,11 @@ func TestPeerKeepalived(t *testing.T) {
 		h.Must("ip", "addr", "add", fmt.Sprintf("192.0.2.%d/24", i+1), "dev", "e0")
 	}
 	need(t, "ping")
+	var daemons []*ISAT
 	for _, h := range []*Host{a, b} {
-		StartISAT(t, h, detecting).Wire("e0").AllowClaims("the address has one host after the other")
+		d := StartISAT(t, h, detecting)
+		d.Wire("e0").AllowClaims("the address has one host after the other, and for moments two")
+		daemons = append(daemons, d)
 	}
 	// moved waits until the address is where it belongs, and there alone, and the
 	// peer's traffic goes there.
@@ -71,7 +99,7 @@ func TestPeerKeepalived(t *testing.T) {
 
 	first.End(t, syscall.SIGTERM)
 	moved("end of the first", b, a, macB)
-	startKeepalived(t, a, 150)
+	first = startKeepalived(t, a, 150)
 	moved("return of the first", a, b, macA)
 
 	lan.Must("ip", "link", "set", "a0", "down")
@@ -79,9 +107,23 @@ func TestPeerKeepalived(t *testing.T) {
 	lan.Must("ip", "link", "set", "a0", "up")
 	moved("cable plugged in", a, b, macA)
 
+	// It hangs: both have the address, and the one that took it has the traffic.
+	vrrp := child(t, first)
+	signal(t, vrrp, syscall.SIGSTOP)
+	await(t, "b has the address, too", func() bool { return len(b.addresses("e0")) == 2 })
+	awaitKernel(t, peer, vip, macB)
+	if got := a.addresses("e0"); len(got) != 2 {
+		t.Errorf("while keepalived hangs a has %v", got)
+	}
+	signal(t, vrrp, syscall.SIGCONT)
+	moved("it goes on", a, b, macA)
+
 	for i, h := range []*Host{a, b} {
 		if got, want := h.addresses("e0")[0], fmt.Sprintf("192.0.2.%d/24", i+1); got != want {
 			t.Errorf("%s has %s, want %s", h.Name, got, want)
+		}
+		if strings.Contains(daemons[i].Output(), "duplicate address") {
+			t.Errorf("%s took an address down", h.Name)
 		}
 	}
 }

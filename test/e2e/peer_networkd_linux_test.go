@@ -1,6 +1,11 @@
 package e2e
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"github.com/isat-project/isat/api"
+)
 
 // networkd is where Debian has it; it is on nobody's path.
 const networkd = "/lib/systemd/systemd-networkd"
@@ -20,30 +25,37 @@ func startNetworkd(t *testing.T, h *Host, network string) *Process {
 		"--inh-caps", caps, "--ambient-caps", caps, "--pdeathsig", "KILL", networkd)
 }
 
-// TestPeerNetworkd: systemd-networkd, which follows RFC 5227 with its timing, does
-// not configure isat's address.
+// TestPeerNetworkd: systemd-networkd, which detects conflicts as RFC 5227 says, does
+// not configure an address that isat has, or that isat asks for at the same time.
+// Isat does not keep one that networkd has.
 //
 //	isat 192.0.2.1 e0 ──── e0 peer with systemd-networkd
 func TestPeerNetworkd(t *testing.T) {
 	t.Parallel()
+	const free, wanted = "192.0.2.7", "192.0.2.8"
 	n := NewNet(t)
 	isat, peer := n.Host("isat"), n.Host("peer")
 	n.Veth(isat.End("e0", isatMAC), peer.End("e0", peerMAC))
 	isat.Must("ip", "addr", "add", isatIP+"/24", "dev", "e0")
-	StartISAT(t, isat, detecting)
-	p := startNetworkd(t, peer, `
-[Network]
-LinkLocalAddressing=no
-[Address]
-Address=192.0.2.1/24
-DuplicateAddressDetection=ipv4
-[Address]
-Address=192.0.2.7/24
-DuplicateAddressDetection=ipv4
-`)
-	awaitSaid(t, p, "e0: Dropping address 192.0.2.1, as an address conflict was detected.")
-	await(t, "it configures the other address", func() bool { return len(peer.addresses("e0")) > 0 })
-	if got := peer.addresses("e0"); len(got) != 1 || got[0] != "192.0.2.7/24" {
+	d := StartISAT(t, isat, detecting)
+	network := "[Network]\nLinkLocalAddressing=no\n"
+	for _, ip := range []string{isatIP, free, wanted} {
+		network += "[Address]\nAddress=" + ip + "/24\nDuplicateAddressDetection=ipv4\n"
+	}
+	p := startNetworkd(t, peer, network)
+
+	d.Wire("e0").Await(0, "networkd's probe for "+wanted, who(wanted))
+	isat.Must("ip", "addr", "add", wanted+"/24", "dev", "e0")
+	for _, ip := range []string{isatIP, wanted} {
+		awaitSaid(t, p, "e0: Dropping address "+ip+", as an address conflict was detected.")
+	}
+	await(t, "networkd has configured "+free, func() bool { return len(peer.addresses("e0")) > 0 })
+
+	checkDetects(t, d, free, peerMAC)
+	if got := peer.addresses("e0"); !slices.Equal(got, []string{free + "/24"}) {
 		t.Errorf("networkd configured %v", got)
+	}
+	if state := d.ownState("e0", isatIP); state != api.AddrVerified {
+		t.Errorf("isat shows its first address as %q", state)
 	}
 }

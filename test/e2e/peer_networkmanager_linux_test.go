@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/isat-project/isat/api"
 )
 
 // startNetworkManager starts NetworkManager on a host, with a message bus of its
@@ -47,20 +50,27 @@ method=disabled
 }
 
 // TestPeerNetworkManager: NetworkManager, whose detection is n-acd's, does not
-// configure isat's address.
+// configure an address that isat has, and isat does not keep one that it has.
 //
 //	isat 192.0.2.1 e0 ──── e0 peer with NetworkManager
 func TestPeerNetworkManager(t *testing.T) {
 	t.Parallel()
+	const free = "192.0.2.7"
 	n := NewNet(t)
 	isat, peer := n.Host("isat"), n.Host("peer")
 	n.Veth(isat.End("e0", isatMAC), peer.End("e0", peerMAC))
 	isat.Must("ip", "addr", "add", isatIP+"/24", "dev", "e0")
-	StartISAT(t, isat, detecting)
-	p := startNetworkManager(t, peer, "192.0.2.1/24", "192.0.2.7/24")
-	awaitSaid(t, p, "IPv4 address 192.0.2.1 is used on network connected to interface 2 (e0) from host 02:00:00:00:00:01")
+	d := StartISAT(t, isat, detecting)
+	p := startNetworkManager(t, peer, isatIP+"/24", free+"/24")
+
+	awaitSaid(t, p, "IPv4 address "+isatIP+" is used on network connected to interface 2 (e0) from host "+isatMAC)
 	awaitSaid(t, p, "device (e0): Activation: successful")
-	if got := peer.addresses("e0"); len(got) != 1 || got[0] != "192.0.2.7/24" {
+
+	checkDetects(t, d, free, peerMAC)
+	if got := peer.addresses("e0"); !slices.Equal(got, []string{free + "/24"}) {
 		t.Errorf("NetworkManager configured %v", got)
+	}
+	if state := d.ownState("e0", isatIP); state != api.AddrVerified {
+		t.Errorf("isat shows its first address as %q", state)
 	}
 }
