@@ -20,6 +20,7 @@
 #include <net/if_arp.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -423,7 +424,7 @@ static void test_others(void)
 	strcpy(ifr.ifr_name, "isat0");
 	expect("SIOCGIFINDEX", ioctl(fd, SIOCGIFINDEX, &ifr) == 0 ? ifr.ifr_ifindex : -1, (int)if_nametoindex("isat0"));
 	expect("ENOTTY: TCGETS", ioctl(pipes[0], 0x5401, &n) == 0 ? 0 : errno, ENOTTY);
-	expect("a number that came through an int", ioctl(fd, (int)SIOCGXARP, NULL) == 0 ? 0 : errno, EFAULT);
+	expect("a number that came through an int", with_bad_pointer(fd, (unsigned long)(int)SIOCGXARP, NULL) == 0 ? 0 : errno, EFAULT);
 	close(pipes[0]);
 	close(pipes[1]);
 	close(fd);
@@ -451,6 +452,59 @@ static bool get_works(void)
 	int result = ioctl(fd, SIOCGARP, &a);
 	close(fd);
 	return result == 0 && memcmp(a.arp_ha.sa_data, mac, sizeof(mac)) == 0;
+}
+
+/*
+ * The errno of a SIOCGXARP, ENOTTY from the kernel, which does not know it.
+ */
+static int get_extended(int fd)
+{
+	struct xarpreq x = {.xarp_flags = 0};
+	static const struct test t = {"GET", SIOCGXARP, 0, .ip = ENTRY};
+
+	fill_extended(&x, &t);
+	return ioctl(fd, SIOCGXARP, &x) == 0 ? 0 : errno;
+}
+
+static void test_namespaces(void)
+{
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int ours = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	need(home >= 0 && ours >= 0 && unshare(CLONE_NEWNET) == 0, "unshare");
+	int theirs = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	expect("ENOTTY: a socket of ours in another namespace", get_extended(ours), ENOTTY);
+	expect("ENOTTY: a socket of another namespace, in it", get_extended(theirs), ENOTTY);
+	need(theirs >= 0 && setns(home, CLONE_NEWNET) == 0, "setns");
+	expect("ENOTTY: a socket of another namespace", get_extended(theirs), ENOTTY);
+	expect("a socket of ours", get_extended(ours), 0);
+	close(home);
+	close(ours);
+	close(theirs);
+}
+
+/*
+ * Takes a descriptor, and leaves an errno in its place.
+ */
+static void *get_cancelled(void *fd)
+{
+	pthread_cancel(pthread_self());
+	*(int *)fd = get_extended(*(int *)fd);
+	pthread_testcancel();
+	return NULL;
+}
+
+static void test_cancellation(void)
+{
+	pthread_t thread;
+	void *result = NULL;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error = fd;
+
+	need(fd >= 0 && pthread_create(&thread, NULL, get_cancelled, &error) == 0, "pthread_create");
+	pthread_join(thread, &result);
+	expect("ioctl is no cancellation point", error, 0);
+	expect("the thread has been cancelled", result == PTHREAD_CANCELED, true);
+	close(fd);
 }
 
 static void *many_gets(void *failed)
@@ -527,6 +581,8 @@ int main(void)
 	test_answers();
 	test_others();
 	set_entry(ENTRY, ATF_PERM);
+	test_namespaces();
+	test_cancellation();
 	test_threads();
 	test_fork();
 	test_signals();

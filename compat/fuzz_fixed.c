@@ -77,6 +77,8 @@ int main(void)
 		input[n++] = (uint8_t)random_below(256);
 		if (random_below(4) > 0)
 			input[0] &= 0xe7; /* most pointers are sound */
+		if (random_below(4) > 0)
+			input[0] &= 0x7f; /* and most servers neither hang, nor close, nor refuse */
 		if ((input[0] & 7) < 6 && random_below(8) > 0) /* may the caller? */
 			n += make_answer(input + n, 0);
 		for (uint32_t packets = random_below(6); packets > 0; packets--)

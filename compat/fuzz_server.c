@@ -35,7 +35,12 @@ struct seen seen;
 static struct {
 	const uint8_t *data;
 	size_t len;
-	bool hangs; /* instead of hanging up when all is sent */
+	enum {
+		HANGS_UP = 0, /* when all is sent, and takes requests as before */
+		REFUSES = 5,  /* the connection: it is not there */
+		CLOSES = 6,   /* the connection, before the first request */
+		HANGS = 7,    /* nothing comes any more */
+	} end;
 	int fd;     /* its end of the connection, -1 for none */
 	int gift;   /* a descriptor to send along */
 } server = {.fd = -1};
@@ -117,14 +122,20 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len)
 
 	(void)address;
 	(void)len;
+	if (server.end == REFUSES) {
+		errno = ECONNREFUSED;
+		return -1;
+	}
 	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
 	CHECK(dup3(pair[0], fd, O_CLOEXEC) == fd);
 	close(pair[0]);
 	server.fd = pair[1];
 	while (server.len > 0 && send_packet())
 		continue;
-	if (!server.hangs) {
-		/* Requests can still be sent, and get lost. */
+	if (server.end == CLOSES) {
+		close(server.fd);
+		server.fd = -1;
+	} else if (server.end != HANGS) {
 		CHECK(shutdown(server.fd, SHUT_WR) == 0);
 	}
 	return 0;
@@ -229,8 +240,26 @@ static void one_table(void)
 }
 
 /*
+ * Changes when a descriptor more is open than before: tells of the lowest numbers
+ * that are free.
+ */
+static long free_numbers(void)
+{
+	int fds[6];
+	long all = 0;
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		CHECK((fds[i] = dup(0)) >= 0);
+		all = 100 * all + fds[i];
+	}
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		close(fds[i]);
+	return all;
+}
+
+/*
  * Bits 0 to 2 of the first byte are the ioctl, or the table; bits 3 and 4 the
- * pointer; if bits 5 to 7 are set the server does not hang up.
+ * pointer; bits 5 to 7 how the server ends.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -245,9 +274,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	server.data = data;
 	server.len = len;
 	uint8_t what = next_byte();
-	server.hangs = what >> 5 == 7;
-	int before = dup(0);
-	close(before);
+	server.end = what >> 5;
+	long before = free_numbers();
 	if ((what & 7) < sizeof(commands) / sizeof(commands[0]))
 		one_ioctl(commands[what & 7], (enum pointer)(what >> 3 & 3));
 	else
@@ -255,8 +283,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (server.fd >= 0)
 		close(server.fd);
 	server.fd = -1;
-	int after = dup(0);
-	close(after);
-	CHECK(before == after); /* no descriptor has been left open */
+	CHECK(free_numbers() == before); /* no descriptor has been left open */
 	return 0;
 }

@@ -261,3 +261,53 @@ func fill(t *testing.T, address *unix.SockaddrUnix) {
 	}
 	t.Fatal("the queue takes everybody")
 }
+
+// TestSecure: a program with rights that its caller has not ignores ISAT_SOCKET. It
+// is linked with the library, because ld.so preloads nothing into it.
+func TestSecure(t *testing.T) {
+	t.Parallel()
+	setcap := testns.Program(t, "setcap")
+	library := build(t, "libisat-ioctl.so")
+	asks := filepath.Join(filepath.Dir(library), "asks")
+	cmd := exec.Command("cc", "-x", "c", "-", "-o", asks, "-Wl,--no-as-needed", "-Wl,-rpath,"+filepath.Dir(library),
+		"-L"+filepath.Dir(library), "-l:libisat-ioctl.so")
+	cmd.Stdin = strings.NewReader(`
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+int main(void)
+{
+	struct arpreq a = {.arp_pa = {.sa_family = AF_INET}};
+	return ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCGARP, &a) == 0 ? 0 : 1;
+}
+`)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	l, dir := listen(t)
+	go serve(l, good)
+	for _, path := range []string{filepath.Dir(filepath.Dir(library)), filepath.Dir(library), dir, filepath.Join(dir, "ioctl.sock")} {
+		if err := os.Chmod(path, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func() error {
+		cmd := exec.Command(asks)
+		// Root has no less than the file can give.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		cmd.Env = append(os.Environ(), "ISAT_SOCKET="+filepath.Join(dir, "isat.sock"))
+		if err := testns.New(t).Do(cmd.Start); err != nil {
+			t.Fatal(err)
+		}
+		return cmd.Wait()
+	}
+	if err := run(); err != nil {
+		t.Fatalf("without rights of its own: %v", err)
+	}
+	if out, err := exec.Command(setcap, "cap_net_raw+ep", asks).CombinedOutput(); err != nil {
+		testns.Missing(t, "a file can have no capabilities here: %v %s", err, out)
+	}
+	if run() == nil {
+		t.Error("with rights of its own it asks who listens at ISAT_SOCKET")
+	}
+}

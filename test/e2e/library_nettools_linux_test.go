@@ -130,6 +130,11 @@ func TestLibraryTable(t *testing.T) {
 	if got := run("cat", d.path("arp")); got != "a file" {
 		t.Errorf("a file of that name has %q", got)
 	}
+	there := peer.Start("sleep", "60")
+	theirs := fmt.Sprintf("/proc/%d/net/arp", there.Pid)
+	if want, got := isat.Must("cat", theirs), run("cat", theirs); got != want || !strings.Contains(got, isatIP) {
+		t.Errorf("the table of a program in another namespace is\n%swant\n%s", got, want)
+	}
 	if got := run("unshare", "-n", "cat", "/proc/net/arp"); strings.Contains(got, peerIP) {
 		t.Errorf("in another namespace there is\n%s", got)
 	}
