@@ -43,6 +43,9 @@ func (m *Manager) Serve(d Device) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known := m.addressed[d.Index] != nil
+	if err := m.unverified.silence.hold(); err != nil {
+		return err
+	}
 	m.addressed[d.Index] = &addressed{index: d.Index, ifc: d.Host, down: d.Down, device: &d}
 	if !known && !d.InUse {
 		var coming []host.OwnAddress
@@ -65,11 +68,17 @@ func (m *Manager) Unserve(index int) error {
 }
 
 // address has the own addresses of an interface that is taken over treated as its
-// spec says. mu is held.
-func (m *Manager) address(t *taken) {
-	if t.spec.DAD && !t.spec.Observe {
-		m.addressed[t.index] = &addressed{index: t.index, ifc: t.ifc, down: t.spec.Down}
+// spec says. The table of those that are not verified is there from then on. mu is
+// held.
+func (m *Manager) address(t *taken) error {
+	if !t.spec.DAD || t.spec.Observe {
+		return nil
 	}
+	if err := m.unverified.silence.hold(); err != nil {
+		return err
+	}
+	m.addressed[t.index] = &addressed{index: t.index, ifc: t.ifc, down: t.spec.Down}
+	return nil
 }
 
 // unaddress is the reverse of address, after the host has let the addresses go:
@@ -79,7 +88,11 @@ func (m *Manager) unaddress(index int) error {
 		return nil
 	}
 	delete(m.addressed, index)
-	return errors.Join(m.unverified.left(index), m.putAllBack(index))
+	err := errors.Join(m.unverified.left(index), m.putAllBack(index))
+	if len(m.addressed) == 0 {
+		err = errors.Join(err, m.unverified.silence.release())
+	}
+	return err
 }
 
 // usageQueue has what the host has told of own addresses and the manager has not

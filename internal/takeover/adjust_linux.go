@@ -28,7 +28,10 @@ func (m *Manager) Adjust(spec Spec) {
 	t.spec.treat(spec)
 	t.mu.Unlock()
 	on := spec.DAD && !t.spec.Observe
-	m.address(t)
+	if err := m.address(t); err != nil {
+		m.log.Error("treating the addresses of an interface otherwise", "interface", spec.Name, "error", err)
+		return
+	}
 	t.ifc.SetDAD(on, spec.Reprobe)
 	if on {
 		return

@@ -19,8 +19,9 @@ type silence[K guard.Key] struct {
 	log  *slog.Logger
 
 	mu    sync.Mutex
-	guard *guard.Guard[K] // nil while there is no key
+	guard *guard.Guard[K] // nil while there is no key, unless it is held
 	keys  map[K]bool
+	held  bool
 }
 
 func newSilence[K guard.Key](log *slog.Logger, open func() (*guard.Guard[K], error)) *silence[K] {
@@ -40,6 +41,28 @@ func (s *silence[K]) ensure() (err error) {
 		s.guard, err = s.open()
 	}
 	return err
+}
+
+// hold makes the guard's table and keeps it, whether there is a key or not: to make
+// it takes much longer than to add a key. release ends that.
+func (s *silence[K]) hold() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ensure(); err != nil {
+		return err
+	}
+	s.held = true
+	return nil
+}
+
+func (s *silence[K]) release() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+	if s.guard == nil || len(s.keys) > 0 {
+		return nil
+	}
+	return s.closed()
 }
 
 // add silences keys.
@@ -65,7 +88,8 @@ func (s *silence[K]) add(keys ...K) error {
 // costs less than to remove many.
 const fewKeys = 16
 
-// remove ends the silence of keys. The last one takes the table with it.
+// remove ends the silence of keys. The last one takes the table with it, unless that
+// is held.
 func (s *silence[K]) remove(keys ...K) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +103,7 @@ func (s *silence[K]) remove(keys ...K) error {
 	switch {
 	case s.guard == nil:
 		return nil
-	case len(s.keys) == 0:
+	case len(s.keys) == 0 && !s.held:
 		return s.closed()
 	case len(there) > fewKeys:
 		return s.refreshed()

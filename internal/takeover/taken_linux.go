@@ -169,8 +169,7 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 		return errors.Join(err, port.Close())
 	}
 	m.put(l.Index, t)
-	m.address(t)
-	if err := m.readMachine(); err != nil {
+	if err := errors.Join(m.address(t), m.readMachine()); err != nil {
 		return errors.Join(err, m.withdraw(t))
 	}
 	if err := m.obey(t, policy); err != nil {
