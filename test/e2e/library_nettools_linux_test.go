@@ -82,6 +82,49 @@ func TestLibraryNetTools(t *testing.T) {
 	}
 }
 
+// TestLibraryTakenOver: on an interface that isat has taken over the kernel's lines
+// and isat's are not shown twice, and isat has at once what arp of net-tools sets.
+func TestLibraryTakenOver(t *testing.T) {
+	t.Parallel()
+	Require(t, "arp", "ping")
+	dir := library(t)
+	isat, _ := NewPair(t)
+	d := StartISAT(t, isat, standard)
+	arp := func(args ...string) string {
+		t.Helper()
+		return isat.Must(slices.Concat(d.preload(dir), []string{"arp"}, args)...)
+	}
+	const published, only = "192.0.2.60", "192.0.2.61"
+
+	isat.Must("ping", "-q", "-c", "1", "-W", "10", peerIP)
+	arp("-s", askerIP, askerMAC)
+	if e, ok := d.Entry("e0", askerIP); !ok || string(e.MAC) != askerMAC || !e.Permanent {
+		t.Errorf("arp -s has made %+v, %v", e, ok)
+	}
+	await(t, "the kernel follows", func() bool { n, ok := isat.Neighbour("e0", askerIP); return ok && n.MAC == askerMAC })
+	if with, without := arp("-an"), isat.Must("arp", "-an"); with != without || strings.Count(with, "\n") != 2 {
+		t.Errorf("arp -an shows with the library\n%sand without it\n%s", with, without)
+	}
+
+	arp("-i", "e0", "-Ds", published, "e0", "pub")
+	if e, ok := d.Entry("e0", published); !ok || !e.Published || string(e.MAC) != isatMAC {
+		t.Errorf("arp -Ds has made %+v, %v", e, ok)
+	}
+	must(t, d, "arp", "-s", only, "auto", "pub", "only")
+	if line := "? (" + only + ") at " + isatMAC + " [ether] PERM PUB on e0\n"; strings.Count(arp("-an"), line) != 1 {
+		t.Errorf("arp -an shows\n%sand not once %s", arp("-an"), line)
+	}
+
+	arp("-d", askerIP)
+	arp("-i", "e0", "-d", published, "pub")
+	for _, ip := range []string{askerIP, published} {
+		if e, ok := d.Entry("e0", ip); ok {
+			t.Errorf("arp -d has left %+v", e)
+		}
+	}
+	await(t, "the kernel follows", func() bool { n, ok := isat.Neighbour("e0", askerIP); return !ok || n.MAC == "" })
+}
+
 // TestLibraryTable has /proc/net/arp read by other programs and in other ways.
 func TestLibraryTable(t *testing.T) {
 	t.Parallel()
