@@ -46,7 +46,6 @@ func (h *Host) setAddresses(now time.Time, ifc *Interface, addresses []Address, 
 	}
 	fresh, changed := h.nameAddresses(now, ifc, addresses)
 	h.dropAbsent(now, ifc)
-	ifc.addresses = ifc.listAddresses(addresses)
 	for _, o := range fresh {
 		h.displace(ifc, o.IP())
 	}
@@ -62,15 +61,17 @@ func (h *Host) setAddresses(now time.Time, ifc *Interface, addresses []Address, 
 	return nil
 }
 
-// nameAddresses takes a list of own addresses over. It returns those that are new,
-// and those with another policy.
+// nameAddresses takes a list of own addresses over, without those that are
+// withdrawn. It returns those that are new, and those with another policy.
 func (h *Host) nameAddresses(now time.Time, ifc *Interface, addresses []Address) (fresh, changed []*own) {
 	ifc.round++
+	ifc.addresses = make([]Address, 0, len(addresses))
 	for place, a := range addresses {
 		ip := a.Prefix.Addr()
 		o := ifc.own[ip]
 		if o != nil && o.round == ifc.round { // once more, in another network
 			o.address.HostScope = o.address.HostScope || a.HostScope
+			ifc.list(o, a)
 			continue
 		}
 		if o != nil && o.withdrawn() && o.absent {
@@ -86,46 +87,41 @@ func (h *Host) nameAddresses(now time.Time, ifc *Interface, addresses []Address)
 			changed = append(changed, o)
 		}
 		o.name(a, place, ifc.round)
+		ifc.list(o, a)
 	}
 	return fresh, changed
+}
+
+// list appends an address that a list names to those of the interface, unless it is
+// withdrawn.
+func (i *Interface) list(o *own, a Address) {
+	if !o.withdrawn() {
+		i.addresses = append(i.addresses, a)
+	}
 }
 
 // dropAbsent lets the own addresses go that the last list does not name. Those that
 // are withdrawn, or restored and not there again yet, stay.
 func (h *Host) dropAbsent(now time.Time, ifc *Interface) {
+	var restored []*own
 	for ip, o := range ifc.own {
 		switch {
 		case o.round == ifc.round:
-		case o.withdrawn(), o.restored:
+		case o.withdrawn():
 			o.absent = true
+		case o.restored:
+			o.absent = true
+			restored = append(restored, o)
 		default:
 			h.unannounce(ifc, ip)
 			h.releaseOwn(now, o)
 			delete(ifc.own, ip)
 		}
 	}
-}
-
-// listAddresses returns what a list names without the addresses that are withdrawn,
-// and with those that are restored.
-func (i *Interface) listAddresses(named []Address) []Address {
-	list := make([]Address, 0, len(named))
-	for _, a := range named {
-		if i.owns(a.Prefix.Addr()) {
-			list = append(list, a)
-		}
-	}
-	var restored []*own
-	for _, o := range i.own {
-		if o.restored && o.round != i.round {
-			restored = append(restored, o)
-		}
-	}
 	slices.SortFunc(restored, byPlace)
 	for _, o := range restored {
-		list = slices.Insert(list, min(o.place, len(list)), o.address)
+		ifc.addresses = slices.Insert(ifc.addresses, min(o.place, len(ifc.addresses)), o.address)
 	}
-	return list
 }
 
 // begin is what happens to a new own address.

@@ -1,9 +1,11 @@
 package host
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/arp"
 	"github.com/isat-project/isat/link"
 	"github.com/isat-project/isat/lladdr"
@@ -19,7 +21,8 @@ func arpFrame(op arp.Operation, sender, target string) []byte {
 	return link.Ethernet{}.Append(nil, h, p.AppendTo(nil))
 }
 
-// TestInputAllocations: what comes all the time costs no memory.
+// TestInputAllocations: what comes all the time costs no memory, with detection of
+// conflicts or without.
 func TestInputAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("allocations are not counted under the race detector")
@@ -37,15 +40,23 @@ func TestInputAllocations(t *testing.T) {
 		{"from a broadcast address", arpFrame(arp.Request, "10.255.255.255", "10.0.0.1")},
 		{"IPv6", []byte("\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x02\x86\xddx")},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			h, ifc := newTestHost(t)
-			learnEntry(t, h, netip.MustParseAddr("10.0.0.2"))
-			for range 10 {
-				ifc.Input(tt.frame) // buffers grow, the diagnostic is said
-			}
-			if got := testing.AllocsPerRun(1000, func() { ifc.Input(tt.frame) }); got != 0 {
-				t.Errorf("%v allocations", got)
-			}
-		})
+		for _, dad := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, dad %v", tt.name, dad), func(t *testing.T) {
+				h, ifc := newTestHost(t)
+				ifc.SetDAD(dad, acd.ReprobeAnnounce)
+				own := ifc.Addresses()
+				own[0].Policy.Defend = acd.DefendAlways // or it would be lost
+				if err := ifc.SetAddresses(own); err != nil {
+					t.Fatal(err)
+				}
+				learnEntry(t, h, netip.MustParseAddr("10.0.0.2"))
+				for range 10 {
+					ifc.Input(tt.frame) // buffers grow, the diagnostic is said
+				}
+				if got := testing.AllocsPerRun(1000, func() { ifc.Input(tt.frame) }); got != 0 {
+					t.Errorf("%v allocations", got)
+				}
+			})
+		}
 	}
 }
