@@ -20,17 +20,19 @@ import (
 
 // ipSide is the IP side of own addresses. It remembers what it is told.
 type ipSide struct {
-	t     *testing.T
-	mu    sync.Mutex
-	told  []string
-	delay time.Duration // that an update takes
-	// update is called with each, if it is set.
-	update func(host.OwnAddress)
+	t      *testing.T
+	mu     sync.Mutex
+	told   []string
+	delay  time.Duration         // that an update takes
+	update func(host.OwnAddress) // what is done with each, if anything
 }
 
 func (s *ipSide) UpdateAddresses(updates []host.OwnAddress) {
 	seen := make(map[string]bool)
-	time.Sleep(s.delay)
+	s.mu.Lock()
+	delay, update := s.delay, s.update
+	s.mu.Unlock()
+	time.Sleep(delay)
 	for _, u := range updates {
 		line := fmt.Sprint(u.Address.Prefix.Addr(), " ", u.Usage)
 		if u.Owner.IsValid() {
@@ -44,8 +46,8 @@ func (s *ipSide) UpdateAddresses(updates []host.OwnAddress) {
 		s.mu.Lock()
 		s.told = append(s.told, line)
 		s.mu.Unlock()
-		if s.update != nil {
-			s.update(u)
+		if update != nil {
+			update(u)
 		}
 	}
 }
@@ -60,6 +62,13 @@ func (s *ipSide) expect(when string, want ...string) {
 		s.t.Errorf("%s: told %q, want %q", when, s.told, want)
 	}
 	s.told = nil
+}
+
+// set says what updates take, and what is done with each.
+func (s *ipSide) set(delay time.Duration, update func(host.OwnAddress)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay, s.update = delay, update
 }
 
 func (s *ipSide) forget() {
@@ -197,11 +206,11 @@ func TestAddressingWithdrawn(t *testing.T) {
 		onLAN(t, func(l *lan) {
 			n, side := withdrawn(l)
 			n.name(t, "192.0.2.1")
-			side.update = func(u host.OwnAddress) {
+			side.set(0, func(u host.OwnAddress) {
 				if u.Usage == host.Usable {
 					n.ifc.Forsake(u.Address.Prefix.Addr())
 				}
-			}
+			})
 			time.Sleep(7 * time.Minute)
 			side.expect("recovered", candidate+" usable", candidate+" released")
 			l.forget()
@@ -225,7 +234,7 @@ func TestAddressingWithdrawn(t *testing.T) {
 		onLAN(t, func(l *lan) {
 			n, side := withdrawn(l)
 			// As the takeover does: the kernel's list follows, and comes back to the host.
-			side.update = func(u host.OwnAddress) {
+			side.set(0, func(u host.OwnAddress) {
 				list := []host.Address{{Prefix: prefix("192.0.2.1/24")}}
 				if u.Usage == host.Usable {
 					list = append(list, u.Address)
@@ -233,7 +242,7 @@ func TestAddressingWithdrawn(t *testing.T) {
 				if err := n.ifc.SetAddresses(list); err != nil {
 					t.Error(err)
 				}
-			}
+			})
 			n.name(t, "192.0.2.1")
 			time.Sleep(7 * time.Minute)
 			n.in(t, candidate, acd.Verified)
@@ -255,7 +264,7 @@ func TestAddressingWithdrawn(t *testing.T) {
 func TestAddressingPresent(t *testing.T) {
 	onLAN(t, func(l *lan) {
 		n, side := l.addressed(func(c *host.InterfaceConfig) { c.ReportsLink = true })
-		side.delay = time.Minute
+		side.set(time.Minute, nil)
 		n.name(t, "192.0.2.1", candidate)
 		time.Sleep(30 * time.Second)
 		n.name(t, "192.0.2.1")
@@ -470,7 +479,7 @@ func TestAddressingPing(t *testing.T) {
 		if err := n.Ping(l.t.Context()); err != nil {
 			t.Error(err)
 		}
-		side.delay = time.Hour
+		side.set(time.Hour, nil)
 		n.name(t, "192.0.2.1", candidate)
 		ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 		defer cancel()

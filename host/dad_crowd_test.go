@@ -70,15 +70,22 @@ func TestDADCrowd(t *testing.T) {
 			within(t, fmt.Sprint(target), at[1].Sub(at[0]), 1200*ms, 1900*ms)
 			within(t, fmt.Sprint(target), at[2].Sub(at[1]), 1200*ms, 1900*ms)
 		}
-		// The link returns: all are announced, and probed beside their use.
-		frames = nil
+	})
+}
+
+// TestDADCrowdLost: somebody has two thousand addresses that are in use, and leaves.
+func TestDADCrowdLost(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		list := crowdAddresses(8)[:2000]
+		n := l.host(macHost, "", withDAD, func(c *host.InterfaceConfig) { c.Addresses = list })
+		time.Sleep(time.Minute)
+		l.forget()
 		n.ifc.SetRunning(false)
 		n.ifc.SetRunning(true)
-		time.Sleep(8*crowd/acd.FramesPerSecond*time.Second + time.Minute)
-		if len(frames) != 8*crowd {
-			t.Errorf("%d frames when the link was back", len(frames))
+		time.Sleep(time.Minute)
+		if got := len(l.from(n)); got != 8*len(list) { // announced, and probed beside their use
+			t.Errorf("%d frames when the link was back", got)
 		}
-		// Somebody has all of them.
 		s := l.stranger(macPeer)
 		for range 4 {
 			for _, a := range list {
@@ -97,7 +104,7 @@ func TestDADCrowd(t *testing.T) {
 			t.Errorf("%d own addresses", len(n.ifc.Addresses()))
 		}
 		time.Sleep(10 * time.Minute)
-		if got := len(n.ifc.Addresses()); got != crowd {
+		if got := len(n.ifc.Addresses()); got != len(list) {
 			t.Errorf("%d own addresses after the recovery", got)
 		}
 	})

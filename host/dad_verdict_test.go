@@ -1,8 +1,6 @@
 package host_test
 
 import (
-	"context"
-	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,26 +116,3 @@ func judge(t *testing.T, row int, want, counts bool, prepare func(*lan, *node, *
 		}
 	})
 }
-
-// probeCall is a call of Probe that is under way.
-type probeCall struct {
-	n    *node
-	all  []host.Probed
-	done chan error // of capacity 1
-}
-
-// probe begins a call of Probe.
-func (n *node) probe(ctx context.Context, fast bool, addresses ...string) *probeCall {
-	p := &probeCall{n: n, done: make(chan error, 1)}
-	var list []netip.Addr
-	for _, a := range addresses {
-		list = append(list, ip(a))
-	}
-	go func() {
-		p.done <- n.ifc.Probe(ctx, list, fast, func(r host.Probed) { p.all = append(p.all, r) })
-	}()
-	synctest.Wait()
-	return p
-}
-
-func (p *probeCall) results() []host.Probed { synctest.Wait(); return p.all }

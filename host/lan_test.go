@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +20,9 @@ import (
 type lan struct {
 	t   *testing.T
 	seg *segment.Segment
-	// sent has every ARP packet on the segment.
+	// sent has every ARP packet on the segment. mu guards it: the host that sends
+	// next does not know that forget was called.
+	mu   sync.Mutex
 	sent []sentARP
 	// unchecked lets frames pass that are no ARP packets.
 	unchecked bool
@@ -56,6 +59,8 @@ func onLAN(t *testing.T, test func(*lan)) {
 				}
 				return
 			}
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			l.sent = append(l.sent, sentARP{at, h.Destination, h.Source, p, append([]byte(nil), frame...)})
 		})
 		defer l.seg.Close()
@@ -175,6 +180,8 @@ func (s *stranger) answer(to *node, sender string) {
 // from returns what a host has sent since the last call of forget.
 func (l *lan) from(n *node) (all []sentARP) {
 	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, s := range l.sent {
 		if s.from == n.mac {
 			all = append(all, s)
@@ -185,6 +192,8 @@ func (l *lan) from(n *node) (all []sentARP) {
 
 func (l *lan) forget() {
 	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.sent = nil
 }
 
@@ -248,6 +257,8 @@ func packet(to netip.Addr, data byte) []byte {
 // requests returns when who-has for target was sent.
 func (l *lan) requests(target netip.Addr) []time.Time {
 	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var at []time.Time
 	for _, s := range l.sent {
 		if s.arp.Operation == arp.Request && s.arp.TargetIP == target && s.arp.SenderIP != target {

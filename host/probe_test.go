@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,39 @@ import (
 	"github.com/isat-project/isat/link/segment"
 	"github.com/isat-project/isat/lladdr"
 )
+
+// probeCall is a call of Probe that is under way.
+type probeCall struct {
+	mu   sync.Mutex
+	all  []host.Probed
+	done chan error // of capacity 1
+}
+
+// probe begins a call of Probe.
+func (n *node) probe(ctx context.Context, fast bool, addresses ...string) *probeCall {
+	p := &probeCall{done: make(chan error, 1)}
+	var list []netip.Addr
+	for _, a := range addresses {
+		list = append(list, ip(a))
+	}
+	go func() {
+		p.done <- n.ifc.Probe(ctx, list, fast, func(r host.Probed) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.all = append(p.all, r)
+		})
+	}()
+	synctest.Wait()
+	return p
+}
+
+// results returns what was found up to now.
+func (p *probeCall) results() []host.Probed {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all
+}
 
 // over fails the test if a call of Probe has not ended with this error.
 func (p *probeCall) over(t *testing.T, want error) {
