@@ -2,7 +2,7 @@
 // the tunables to interfaces.
 //
 //	   programs            IP side (takeover, TUN)
-//	Resolve, Output      Demand, Used   ▲ Neighbours, Router
+//	Resolve, Output      Demand, Used   ▲ Neighbours, Router, Addressing
 //	       │                   │        │
 //	       ▼                   ▼        │
 //	┌───────────────────────────────────┴───┐
@@ -21,9 +21,9 @@
 // known takes no lock: it reads one atomic word of the routing table's clone.
 //
 // What happens under the lock appends its effects to queues, one for each sink:
-// the frames of an interface, the bindings of the IP side, the events. Each is
-// carried out in order, frames and bindings outside the lock. A sink never calls
-// back into the host. A request that needs a routing decision of the Router is
+// the frames of an interface, the bindings and the own addresses of the IP side,
+// the events. Each is carried out in order, all but the events outside the lock. A
+// sink never calls back into the host, but that of the own addresses may. A request that needs a routing decision of the Router is
 // answered when it has come, by the goroutine that asks.
 //
 // A Host knows no operating system and runs under testing/synctest.
