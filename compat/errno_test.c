@@ -10,29 +10,23 @@
  *
  * and nothing else. It prints a line for each case.
  */
+#include "errno_test.h"
 #include "isat_arp.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define ENTRY "192.0.2.9" /* there before each case, on isat0 */
 #define NO_ENTRY "192.0.2.10"
 #define OWN "192.0.2.1"
 #define ARCNET "198.51.100.9"
@@ -40,7 +34,7 @@
 #define KERNELS "10.9.0.9"
 #define FAR "172.16.0.9" /* there is no route */
 
-static const uint8_t mac[6] = {0x02, 0, 0, 0, 0, 0x09};
+static const uint8_t mac[6] = ENTRY_MAC;
 
 static int failures;
 
@@ -55,12 +49,12 @@ static void report(const char *name, bool good, const char *format, int got, int
 	putchar('\n');
 }
 
-static void expect(const char *name, int got, int want)
+void expect(const char *name, int got, int want)
 {
 	report(name, got == want, "%d, want %d", got, want);
 }
 
-static void need(bool good, const char *what)
+void need(bool good, const char *what)
 {
 	if (!good) {
 		perror(what);
@@ -424,153 +418,11 @@ static void test_others(void)
 	strcpy(ifr.ifr_name, "isat0");
 	expect("SIOCGIFINDEX", ioctl(fd, SIOCGIFINDEX, &ifr) == 0 ? ifr.ifr_ifindex : -1, (int)if_nametoindex("isat0"));
 	expect("ENOTTY: TCGETS", ioctl(pipes[0], 0x5401, &n) == 0 ? 0 : errno, ENOTTY);
-	expect("a number that came through an int", with_bad_pointer(fd, (unsigned long)(int)SIOCGXARP, NULL) == 0 ? 0 : errno, EFAULT);
+	n = with_bad_pointer(fd, (unsigned long)(int)SIOCGXARP, NULL);
+	expect("EFAULT: a number that came through an int", n == 0 ? 0 : errno, EFAULT);
 	close(pipes[0]);
 	close(pipes[1]);
 	close(fd);
-}
-
-static int open_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	need(dir != NULL, "/proc/self/fd");
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
-
-static bool get_works(void)
-{
-	struct arpreq a = {0};
-	static const struct test t = {"GET", SIOCGARP, 0, .ip = ENTRY};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	fill_plain(&a, &t);
-	int result = ioctl(fd, SIOCGARP, &a);
-	close(fd);
-	return result == 0 && memcmp(a.arp_ha.sa_data, mac, sizeof(mac)) == 0;
-}
-
-/*
- * The errno of a SIOCGXARP, ENOTTY from the kernel, which does not know it.
- */
-static int get_extended(int fd)
-{
-	struct xarpreq x = {.xarp_flags = 0};
-	static const struct test t = {"GET", SIOCGXARP, 0, .ip = ENTRY};
-
-	fill_extended(&x, &t);
-	return ioctl(fd, SIOCGXARP, &x) == 0 ? 0 : errno;
-}
-
-static void test_namespaces(void)
-{
-	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int ours = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	need(home >= 0 && ours >= 0 && unshare(CLONE_NEWNET) == 0, "unshare");
-	int theirs = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	expect("ENOTTY: a socket of ours in another namespace", get_extended(ours), ENOTTY);
-	expect("ENOTTY: a socket of another namespace, in it", get_extended(theirs), ENOTTY);
-	need(theirs >= 0 && setns(home, CLONE_NEWNET) == 0, "setns");
-	expect("ENOTTY: a socket of another namespace", get_extended(theirs), ENOTTY);
-	expect("a socket of ours", get_extended(ours), 0);
-	close(home);
-	close(ours);
-	close(theirs);
-}
-
-/*
- * Takes a descriptor, and leaves an errno in its place.
- */
-static void *get_cancelled(void *fd)
-{
-	pthread_cancel(pthread_self());
-	*(int *)fd = get_extended(*(int *)fd);
-	pthread_testcancel();
-	return NULL;
-}
-
-static void test_cancellation(void)
-{
-	pthread_t thread;
-	void *result = NULL;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error = fd;
-
-	need(fd >= 0 && pthread_create(&thread, NULL, get_cancelled, &error) == 0, "pthread_create");
-	pthread_join(thread, &result);
-	expect("ioctl is no cancellation point", error, 0);
-	expect("the thread has been cancelled", result == PTHREAD_CANCELED, true);
-	close(fd);
-}
-
-static void *many_gets(void *failed)
-{
-	for (int i = 0; i < 50; i++)
-		*(int *)failed += !get_works();
-	return NULL;
-}
-
-static void test_threads(void)
-{
-	pthread_t threads[4];
-	int failed[4] = {0}, sum = 0;
-
-	for (int i = 0; i < 4; i++)
-		need(pthread_create(&threads[i], NULL, many_gets, &failed[i]) == 0, "pthread_create");
-	for (int i = 0; i < 4; i++) {
-		pthread_join(threads[i], NULL);
-		sum += failed[i];
-	}
-	expect("four threads", sum, 0);
-}
-
-static void test_fork(void)
-{
-	int status = -1, failed = 0;
-	pid_t child;
-
-	fflush(stdout);
-	child = fork();
-	need(child >= 0, "fork");
-	many_gets(&failed);
-	if (child == 0)
-		_exit(failed);
-	need(waitpid(child, &status, 0) == child, "waitpid");
-	expect("parent and child", failed + status, 0);
-}
-
-static volatile sig_atomic_t signals, failed_in_handler;
-
-static void handler(int signal)
-{
-	int before = errno;
-
-	(void)signal;
-	signals++;
-	failed_in_handler += !get_works();
-	errno = before;
-}
-
-static void test_signals(void)
-{
-	/* No SA_RESTART: system calls of the library fail with EINTR. */
-	struct sigaction act = {.sa_handler = handler};
-	int failed = 0;
-
-	need(sigaction(SIGALRM, &act, NULL) == 0, "sigaction");
-	for (int i = 0; i < 200 || (signals == 0 && i < 10000); i++) {
-		/* Once each: a slow machine would do nothing but handle them. */
-		struct itimerval in = {.it_value = {0, 50 + i % 50 * 40}};
-		need(setitimer(ITIMER_REAL, &in, NULL) == 0, "setitimer");
-		failed += !get_works();
-	}
-	need(signal(SIGALRM, SIG_IGN) != SIG_ERR, "signal");
-	expect("interrupted by signals", failed, 0);
-	expect("in a handler of signals", signals > 0 ? failed_in_handler : -1, 0);
 }
 
 int main(void)
@@ -581,11 +433,7 @@ int main(void)
 	test_answers();
 	test_others();
 	set_entry(ENTRY, ATF_PERM);
-	test_namespaces();
-	test_cancellation();
-	test_threads();
-	test_fork();
-	test_signals();
+	test_process();
 	expect("no descriptor left open", open_descriptors(), before);
 	return failures == 0 ? 0 : 1;
 }

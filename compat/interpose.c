@@ -25,7 +25,10 @@
 #endif
 
 enum function {
-	IOCTL, IOCTL_TIME64,
+	IOCTL,
+#ifdef HAVE_IOCTL_TIME64
+	IOCTL_TIME64,
+#endif
 	OPEN, OPEN64, OPENAT, OPENAT64,
 	OPEN_2, OPEN64_2, OPENAT_2, OPENAT64_2,
 	FOPEN, FOPEN64,
@@ -33,7 +36,10 @@ enum function {
 };
 
 static const char *const names[FUNCTIONS] = {
-	[IOCTL] = "ioctl", [IOCTL_TIME64] = "__ioctl_time64",
+	[IOCTL] = "ioctl",
+#ifdef HAVE_IOCTL_TIME64
+	[IOCTL_TIME64] = "__ioctl_time64",
+#endif
 	[OPEN] = "open", [OPEN64] = "open64", [OPENAT] = "openat", [OPENAT64] = "openat64",
 	[OPEN_2] = "__open_2", [OPEN64_2] = "__open64_2", [OPENAT_2] = "__openat_2", [OPENAT64_2] = "__openat64_2",
 	[FOPEN] = "fopen", [FOPEN64] = "fopen64",
