@@ -99,6 +99,9 @@ func start(s Spec, h *host.Host, g Guard, a Addressing, conn *rtnl.Conn) (r *run
 			return r, err
 		}
 	}
+	if err := r.route(h); err != nil {
+		return r, err
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	r.pumps.Go(func() { r.note(r.pump.read()) })
@@ -117,7 +120,7 @@ func (r *running) note(err error) {
 	}
 }
 
-// attach gives the host its interface and its routes.
+// attach gives the host its interface.
 func (r *running) attach(h *host.Host) error {
 	s := &r.spec
 	r.pump = &pump{device: r.device, mtu: s.MTU, queue: newQueue()}
@@ -136,10 +139,16 @@ func (r *running) attach(h *host.Host) error {
 		return err
 	}
 	r.pump.ifc = r.ifc
-	if !s.Gateway.IsValid() {
+	return nil
+}
+
+// route gives the host its route to the gateway, in whose network it has an address
+// by now.
+func (r *running) route(h *host.Host) error {
+	if !r.spec.Gateway.IsValid() {
 		return nil
 	}
-	return h.AddRoute(host.Route{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Gateway: s.Gateway, Interface: s.Name})
+	return h.AddRoute(host.Route{Prefix: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Gateway: r.spec.Gateway, Interface: r.spec.Name})
 }
 
 // own returns the addresses as the host has them.
