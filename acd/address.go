@@ -117,7 +117,7 @@ func (a *Address) Handle(now time.Time, in Input, out []Effect) []Effect {
 			return out
 		}
 		switch {
-		case !cause.sends() || a.admit(m, cause):
+		case !cause.sends() || a.admit(m, at, cause):
 			out = a.take(m, cause, lladdr.Addr{}, out)
 		case a.delayed:
 			out = a.take(m, Delayed, lladdr.Addr{}, out)

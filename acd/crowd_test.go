@@ -125,6 +125,66 @@ func TestTenThousandInquiries(t *testing.T) {
 	t.Logf("%d inquiries in %v, %d frames, at most %v between two probes", n, took, frames.n, widest)
 }
 
+// TestTenThousandLate has an owner whose ticks come late, now and then by as much as
+// maxLate: that costs no slots, so the trains behind keep their spacing.
+// Afterwards it sends together what had its slots, and what has them by then.
+func TestTenThousandLate(t *testing.T) {
+	const n = 10_000
+	c := newCrowd(n)
+	var frames, first int
+	var widest time.Duration
+	var times []time.Time
+	last := make([]time.Time, n)
+	probe := func(now time.Time, i int) {
+		if !last[i].IsZero() {
+			widest = max(widest, now.Sub(last[i]))
+		}
+		last[i] = now
+		frames++
+		times = append(times, now)
+		for now.Sub(times[first]) >= time.Second {
+			first++
+		}
+		if most := FramesPerSecond + int(2*maxLate/slotLength); frames-first > most {
+			t.Fatalf("%d frames in a second, want %d at most", frames-first, most)
+		}
+	}
+	do := func(now time.Time) func(int, Effect) {
+		return func(i int, e Effect) {
+			if e.Action == Probe {
+				probe(now, i)
+			}
+		}
+	}
+	for i := range n {
+		c.give(start, i, Input{Kind: Inquire}, do(start))
+	}
+	late := rand.New(rand.NewPCG(5, 6))
+	for {
+		now, ok := c.timers.Next()
+		if !ok {
+			break
+		}
+		if late.IntN(500) == 0 { // some four times a second
+			now = now.Add(time.Duration(late.Int64N(int64(maxLate))))
+		}
+		for {
+			i, ok := c.timers.Pop(now)
+			if !ok {
+				break
+			}
+			c.give(now, i, Input{Kind: Tick}, do(now))
+		}
+	}
+	if frames != 3*n {
+		t.Errorf("%d probes, want %d", frames, 3*n)
+	}
+	if widest > ProbeMax+maxLate+20*time.Millisecond { // late itself, and not once more by those before it
+		t.Errorf("%v between two probes", widest)
+	}
+	t.Logf("at most %v between two probes", widest)
+}
+
 // TestTenThousandAddresses are probed, verified and announced at the pace of the
 // interface, and their announcements are never nearer than publish_interval.
 func TestTenThousandAddresses(t *testing.T) {

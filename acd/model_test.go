@@ -85,6 +85,7 @@ func (l *life) step() {
 		l.after(max(d, 0))
 		if rapid.IntRange(0, 30).Draw(l.t, "change") == 0 {
 			l.config = drawConfig(l.t)
+			l.late = true // by the new values something may have been due before
 		}
 		if rapid.IntRange(0, 30).Draw(l.t, "link goes") == 0 {
 			l.ifc.SetLink(false)

@@ -77,21 +77,22 @@ func (a *Address) probeDue() (Cause, moment) {
 // look after is left to them (facts 3.4 step 3).
 func (a *Address) recovers() bool { return a.ifc.Config.DupRecovery > 0 && !a.Policy.Temporary }
 
-// admit asks the gates of the interface whether the frame that is due may be sent
-// now. If not, it notes the slot at which to ask the next one.
-func (a *Address) admit(now moment, cause Cause) bool {
+// admit asks the gates of the interface whether the frame that was due at a moment
+// may be sent now. If not, it notes the slot at which to ask the next one.
+func (a *Address) admit(now, due moment, cause Cause) bool {
+	due = max(due, now-moment(maxLate))
 	if a.stage == stageDue {
 		if cause == PeriodicDue && !a.afford(now) {
 			return false
 		}
-		a.slot, a.stage = a.ifc.pacer.queue(now, a.train(cause)), stageTrain
+		a.slot, a.stage = a.ifc.pacer.queue(due, a.train(cause)), stageTrain
 		if a.slot > now {
 			return false
 		}
 	}
 	if a.stage == stageTrain {
 		a.ifc.pacer.begin()
-		a.slot, a.stage = a.ifc.pacer.send(now), stageFrame
+		a.slot, a.stage = a.ifc.pacer.send(max(due, a.slot)), stageFrame
 	}
 	return a.slot <= now
 }

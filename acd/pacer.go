@@ -10,6 +10,10 @@ const FramesPerSecond = 2000
 // slotLength is the time that one frame takes.
 const slotLength = time.Second / FramesPerSecond
 
+// maxLate is how much of its time an owner may catch up: ticks of a busy machine come
+// some tens of milliseconds late.
+const maxLate = 100 * time.Millisecond
+
 // pacer spreads the frames of an interface over time. It has two gates, because
 // what an address sends is a train of frames with times between them that have to
 // be kept: if frames were only queued, those of ten thousand trains that began at
@@ -18,8 +22,11 @@ const slotLength = time.Second / FramesPerSecond
 // A train is let begin when the slots of all trains before it have passed, each
 // counted with all its frames. So the frames of the trains under way are as many
 // as may leave, but for their jitter; the second gate delays a frame by the few
-// milliseconds that this makes. An owner whose ticks are late sends together what
-// had its slots meanwhile.
+// milliseconds that this makes.
+//
+// An owner whose ticks are late sends together what had, or would have had, its slots
+// meanwhile, but no more than maxLate is worth: if those slots were lost, all frames
+// after them would be as late for as long as there are trains that wait.
 type pacer struct {
 	train   moment // when the next train may begin
 	frame   moment // when the next frame may leave
