@@ -68,7 +68,7 @@ func (h *Host) nameAddresses(now time.Time, ifc *Interface, addresses []Address)
 	ifc.addresses = make([]Address, 0, len(addresses))
 	for place, a := range addresses {
 		ip := a.Prefix.Addr()
-		o := ifc.own[ip]
+		o := ifc.ownAt(ip)
 		if o != nil && o.round == ifc.round { // once more, in another network
 			o.address.HostScope = o.address.HostScope || a.HostScope
 			ifc.list(o, a)
@@ -81,7 +81,7 @@ func (h *Host) nameAddresses(now time.Time, ifc *Interface, addresses []Address)
 		switch {
 		case o == nil:
 			o = newOwn(ifc, a)
-			ifc.own[ip] = o
+			ifc.own[route.Key(ip)] = o
 			fresh = append(fresh, o)
 		case o.watched() && o.Policy != a.Policy:
 			changed = append(changed, o)
@@ -104,7 +104,7 @@ func (i *Interface) list(o *own, a Address) {
 // are withdrawn, or restored and not there again yet, stay.
 func (h *Host) dropAbsent(now time.Time, ifc *Interface) {
 	var restored []*own
-	for ip, o := range ifc.own {
+	for key, o := range ifc.own {
 		switch {
 		case o.round == ifc.round:
 		case o.withdrawn():
@@ -113,9 +113,9 @@ func (h *Host) dropAbsent(now time.Time, ifc *Interface) {
 			o.absent = true
 			restored = append(restored, o)
 		default:
-			h.unannounce(ifc, ip)
+			h.unannounce(ifc, o.IP())
 			h.releaseOwn(now, o)
-			delete(ifc.own, ip)
+			delete(ifc.own, key)
 		}
 	}
 	slices.SortFunc(restored, byPlace)
@@ -153,7 +153,7 @@ func (h *Host) removeOwn(ifc *Interface, p netip.Prefix) {
 
 // dropOwn forgets an own address.
 func (h *Host) dropOwn(o *own) {
-	delete(o.ifc.own, o.IP())
+	delete(o.ifc.own, route.Key(o.IP()))
 	h.removeOwn(o.ifc, o.address.Prefix)
 }
 
@@ -192,14 +192,14 @@ func (h *Host) networkChanged(ifc *Interface, p netip.Prefix, others int) {
 func (h *Host) setNetworks(ifc *Interface) error {
 	var order []netip.Prefix
 	want := make(map[netip.Prefix]bool) // and whether there is a route
-	ifc.broadcasts = make(map[netip.Addr]struct{})
+	ifc.broadcasts = make(map[uint32]struct{})
 	for _, a := range ifc.addresses {
 		p := a.Prefix.Masked()
 		if len(order) > 0 && p == order[len(order)-1] {
 			continue
 		}
 		if b, ok := broadcastOf(p); ok {
-			ifc.broadcasts[b] = struct{}{}
+			ifc.broadcasts[route.Key(b)] = struct{}{}
 		}
 		// A single address is no network. It has a route where packets to it come
 		// through Output: a gateway's would have them.
@@ -244,7 +244,7 @@ func (h *Host) answersFor(ifc *Interface, target, sender netip.Addr) bool {
 	if target.IsLoopback() {
 		return false // ip-sysctl.rst: not without route_localnet
 	}
-	o := ifc.own[target]
+	o := ifc.ownAt(target)
 	if o != nil && !o.usable() {
 		return false
 	}
@@ -272,7 +272,7 @@ func (i *Interface) isBroadcast(ip netip.Addr) bool {
 	if ip == limitedBroadcast {
 		return true
 	}
-	_, ok := i.broadcasts[ip]
+	_, ok := i.broadcasts[route.Key(ip)]
 	return ok
 }
 

@@ -86,7 +86,7 @@ func (h *Host) runAddressing(ctx context.Context) {
 // ownAddress returns how an address may be used at present.
 func (h *Host) ownAddress(key entryKey) OwnAddress {
 	if ifc := h.byIndex(key.index); ifc != nil {
-		if o := ifc.own[key.ip]; o != nil && o.watched() {
+		if o := ifc.ownAt(key.ip); o != nil && o.watched() {
 			return o.snapshot()
 		}
 	}

@@ -113,7 +113,7 @@ func (i *Interface) Announce(addresses ...netip.Addr) error {
 
 // checkAnnounceable returns why an interface may not announce an address.
 func (h *Host) checkAnnounceable(ifc *Interface, ip netip.Addr) error {
-	o := ifc.own[ip]
+	o := ifc.ownAt(ip)
 	switch {
 	case o != nil && o.withdrawn():
 		return fmt.Errorf("it is withdrawn from %s, because %v has it: %w", ifc.name, o.Owner(), syscall.EADDRNOTAVAIL)

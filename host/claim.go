@@ -28,7 +28,7 @@ func (h *Host) claims(sender netip.Addr) claim {
 	}
 	found := claimAnswered
 	for _, ifc := range h.interfaces {
-		o := ifc.own[sender]
+		o := ifc.ownAt(sender)
 		switch {
 		case o == nil || o.withdrawn() || !o.watched():
 		case o.State() == acd.Exempt:
@@ -54,7 +54,7 @@ func (h *Host) showMachine(now time.Time, ifc *Interface, ip netip.Addr, p arp.P
 		h.tellInquiries(now, first, acd.Input{Kind: acd.Hear, Packet: p})
 	}
 	h.showProxied(now, ifc, ip, p)
-	o := ifc.own[ip]
+	o := ifc.ownAt(ip)
 	if o == nil || !o.watched() {
 		return
 	}

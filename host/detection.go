@@ -8,6 +8,7 @@ import (
 
 	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/lladdr"
+	"github.com/isat-project/isat/route"
 )
 
 // detects reports whether own addresses have machines. An interface that only
@@ -109,7 +110,7 @@ func (i *Interface) Reassign(ip netip.Addr) error {
 	h := i.host
 	h.mu.Lock()
 	defer h.unlock()
-	o := i.own[ip.Unmap()]
+	o := i.ownAt(ip.Unmap())
 	switch {
 	case o == nil:
 		return fmt.Errorf("probing %v on %s anew: no such address: %w", ip, i.name, syscall.ENXIO)
@@ -136,7 +137,7 @@ func (i *Interface) Resume(a Address, owner lladdr.Addr) error {
 		why = fmt.Errorf("not an IPv4 address of a host: %w", syscall.EINVAL)
 	case !i.detecting || i.detached:
 		why = fmt.Errorf("there is no detection: %w", syscall.EOPNOTSUPP)
-	case i.own[ip] != nil:
+	case i.ownAt(ip) != nil:
 		why = fmt.Errorf("it is there: %w", syscall.EEXIST)
 	}
 	if why != nil {
@@ -144,7 +145,7 @@ func (i *Interface) Resume(a Address, owner lladdr.Addr) error {
 	}
 	o := newOwn(i, a)
 	o.place, o.absent = len(i.own), true
-	i.own[ip] = o
+	i.own[route.Key(ip)] = o
 	now := time.Now()
 	h.detect(now, o, acd.Input{Kind: acd.Resume, Owner: owner})
 	if i.detector.Link() {
@@ -159,7 +160,7 @@ func (i *Interface) Forsake(ip netip.Addr) {
 	h := i.host
 	h.mu.Lock()
 	defer h.unlock()
-	if o := i.own[ip.Unmap()]; o != nil && (o.withdrawn() || o.restored) {
+	if o := i.ownAt(ip.Unmap()); o != nil && (o.withdrawn() || o.restored) {
 		h.releaseOwn(time.Now(), o)
 		h.dropOwn(o)
 	}

@@ -83,9 +83,9 @@ type Interface struct {
 	up             bool
 	detached       bool
 	addresses      []Address                   // in the order of SetAddresses
-	own            map[netip.Addr]*own         // of these and of the withdrawn ones
+	own            map[uint32]*own             // of these and of the withdrawn ones, by route.Key
 	round          uint                        // counts the lists of own addresses
-	broadcasts     map[netip.Addr]struct{}     // of the networks of addresses
+	broadcasts     map[uint32]struct{}         // of the networks of addresses, by route.Key
 	detector       *acd.Interface              // what own addresses and inquiries share
 	inquiries      map[netip.Addr]*inquiry     // the first of each address
 	proxied        map[netip.Addr]*proxied     // published addresses that are probed first
@@ -130,7 +130,7 @@ func (h *Host) Attach(c InterfaceConfig) (*Interface, error) {
 		closed: make(chan struct{}),
 		name:   c.Name, mac: c.MAC, mode: c.Mode, reply: c.Reply, dropGratuitous: c.DropGratuitous,
 		up: !c.Down, useDelay: c.UseDelay, dad: c.DAD,
-		own: make(map[netip.Addr]*own), inquiries: make(map[netip.Addr]*inquiry), proxied: make(map[netip.Addr]*proxied),
+		own: make(map[uint32]*own), inquiries: make(map[netip.Addr]*inquiry), proxied: make(map[netip.Addr]*proxied),
 		published:     make(map[netip.Addr]*publication),
 		announcements: make(map[netip.Addr]*announcement), heard: make(map[lladdr.Addr]bool),
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/isat-project/isat/acd"
+	"github.com/isat-project/isat/route"
 )
 
 // own is an own address of an interface, or one that was withdrawn and may be
@@ -71,6 +72,10 @@ func (o *own) snapshot() OwnAddress {
 // diagnosticName is the name of the address in diagnostics.
 func (o *own) diagnosticName() string { return cmp.Or(o.address.Label, o.ifc.name) }
 
+// ownAt returns what the interface knows of an own address, or one that was
+// withdrawn; nil if it is neither.
+func (i *Interface) ownAt(ip netip.Addr) *own { return i.own[route.Key(ip)] }
+
 // owned returns the own addresses in the order of the lists that named them, the
 // withdrawn ones included.
 func (i *Interface) owned() []*own {
@@ -96,13 +101,13 @@ func (i *Interface) OwnAddresses() []OwnAddress {
 
 // owns reports whether ip is an own address of the interface.
 func (i *Interface) owns(ip netip.Addr) bool {
-	o := i.own[ip]
+	o := i.ownAt(ip)
 	return o != nil && !o.withdrawn()
 }
 
 // uses reports whether ip is an own address that may be a sender.
 func (i *Interface) uses(ip netip.Addr) bool {
-	o := i.own[ip]
+	o := i.ownAt(ip)
 	return o != nil && o.usable()
 }
 
@@ -122,7 +127,7 @@ func (h *Host) owner(ip netip.Addr) *Interface {
 func (h *Host) standing(ip netip.Addr) (owned, usable bool) {
 	known := false
 	for _, ifc := range h.interfaces {
-		if o := ifc.own[ip]; o != nil {
+		if o := ifc.ownAt(ip); o != nil {
 			known = true
 			owned = owned || !o.withdrawn()
 			usable = usable || o.usable()

@@ -61,7 +61,7 @@ func (v *proxyView) Own(r proxy.Request) (proxy.Ownership, lladdr.Addr) {
 		return proxy.Owned, lladdr.Addr{}
 	case ifc.isBroadcast(r.TargetIP):
 		return proxy.Broadcast, lladdr.Addr{}
-	case ifc.own[r.TargetIP] != nil, h.ownsAnywhere(r.TargetIP):
+	case ifc.ownAt(r.TargetIP) != nil, h.ownsAnywhere(r.TargetIP):
 		return proxy.Withheld, lladdr.Addr{}
 	}
 	return proxy.Foreign, lladdr.Addr{}
@@ -132,7 +132,7 @@ func (h *Host) answerRequest(now time.Time, ifc *Interface, d proxy.Decision) {
 // or a published one, how. watched says that there is one.
 func (h *Host) askMachine(now time.Time, ifc *Interface, d proxy.Decision) (reply acd.Effect, watched bool) {
 	ask, ip := acd.Input{Kind: acd.Ask}, d.Request.TargetIP
-	if o := ifc.own[ip]; o != nil && o.watched() && !d.Proxied() {
+	if o := ifc.ownAt(ip); o != nil && o.watched() && !d.Proxied() {
 		return h.detect(now, o, ask), true
 	}
 	if p := ifc.proxied[ip]; p != nil && d.Reason == proxy.PublishedAnswer {
