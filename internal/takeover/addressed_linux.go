@@ -169,6 +169,11 @@ func (m *Manager) followUsage(updates []host.OwnAddress) {
 			indices = append(indices, u.Interface)
 		}
 	}
+	down := make(map[downKey][]record.Address)
+	for _, d := range m.down {
+		k := downKey{d.Index, d.Local} // it may have been there with more than one network
+		down[k] = append(down[k], d)
+	}
 	for _, index := range indices {
 		a := m.addressed[index]
 		if a == nil { // it was handed back meanwhile
@@ -184,7 +189,7 @@ func (m *Manager) followUsage(updates []host.OwnAddress) {
 			if u.Interface != index {
 				continue
 			}
-			d, isDown := m.downOf(index, u.Address.Prefix.Addr())
+			d, isDown := down[downKey{index, u.Address.Prefix.Addr()}]
 			switch {
 			case u.Usage == host.Withdrawn && !isDown:
 				withdrawn = append(withdrawn, u)
@@ -197,17 +202,6 @@ func (m *Manager) followUsage(updates []host.OwnAddress) {
 		m.freed(index, usable)
 		m.putBack(index, slices.DeleteFunc(free, func(d record.Address) bool { return d.InterfaceDown }))
 	}
-}
-
-// downOf returns what was taken down of an address of an interface: it may have been
-// there with more than one network. mu is held.
-func (m *Manager) downOf(index int, ip netip.Addr) (all []record.Address, isDown bool) {
-	for _, d := range m.down {
-		if d.Index == index && d.Local == ip {
-			all = append(all, d)
-		}
-	}
-	return all, len(all) > 0
 }
 
 // readdress makes the addresses of an interface those of the kernel. mu is held.

@@ -433,3 +433,38 @@ func TestDADIsSwitchedOff(t *testing.T) {
 		t.Errorf("there is still a rule:\n%s", out)
 	}
 }
+
+// Thousands of addresses are taken down and put back together.
+func TestManyAddresses(t *testing.T) {
+	const count = 1000
+	r := newOwnRig(t, DownAddress)
+	var all []string
+	for n := range count {
+		p := fmt.Sprintf("10.1.%d.%d/8", n/250, n%250+1)
+		all = append(all, p)
+		if err := r.m.conn.AddAddr(addrOf(r.index, p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.ip("route", "add", "default", "via", "10.9.9.9")
+	has := func() int {
+		addrs, err := r.m.conn.Addrs(r.index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(addrs)
+	}
+	r.told(host.Withdrawn, all...)
+	if n := has(); n != 0 {
+		t.Errorf("%d addresses are left", n)
+	}
+	r.requireRecords(count)
+	r.told(host.Usable, all...)
+	if n := has(); n != count {
+		t.Errorf("%d addresses are back, want %d", n, count)
+	}
+	if got := r.ip("route", "show", "default"); !strings.Contains(got, "via 10.9.9.9") {
+		t.Errorf("the default route is %q", got)
+	}
+	r.requireRecords(0)
+}

@@ -28,25 +28,16 @@ func (m *Manager) setInterfaceDown(d departure) {
 }
 
 func (m *Manager) tryInterfaceDown(d departure) error {
-	routes, err := m.conn.RouteImages()
-	if err != nil {
-		return err
-	}
+	routes := m.routes()
 	records := d.records(routes, true)
 	m.down = append(m.down, records...)
-	err = errors.Join(m.saveDown(), m.store.Put(record.Record{Kind: kindLink, Index: d.index, Name: d.name, Key: keyUp, Old: truth(true), New: truth(false)}))
+	err := errors.Join(m.saveDown(), m.store.Put(record.Record{Kind: kindLink, Index: d.index, Name: d.name, Key: keyUp, Old: truth(true), New: truth(false)}))
 	up := false
 	if err := errors.Join(err, m.conn.SetLink(d.index, rtnl.LinkSpec{Up: &up})); err != nil {
 		return err
 	}
-	left, err := m.conn.RouteImages()
-	if err != nil {
-		return err
-	}
-	dependent(records, slices.DeleteFunc(routes, func(r rtnl.RouteImage) bool { return slices.Contains(left, r) }))
-	for _, r := range records {
-		m.setDown(r)
-	}
+	dependent(records, m.lost(routes))
+	m.setDown(records)
 	return m.saveDown()
 }
 

@@ -24,11 +24,17 @@ type step struct {
 
 // plan returns the steps that put addresses back among those that are there, and
 // whether they get their places: order has, for each of back, the addresses as they
-// stood when it was taken down.
+// stood when it was taken down, none if that is not known.
 //
 // The first that is put back is added before any is deleted, since the kernel
 // forgets all about routing on an interface that has no address, even for a moment.
 func plan(now, back []rtnl.Addr, order [][]netip.Prefix) (steps []step, placed bool) {
+	for _, a := range back {
+		steps = append(steps, step{addr: a})
+	}
+	if slices.ContainsFunc(order, func(stood []netip.Prefix) bool { return len(stood) == 0 }) {
+		return steps, false
+	}
 	want := desired(now, back, order)
 	first := slices.IndexFunc(want, func(a rtnl.Addr) bool { return isAmong(back, a) })
 	after := want[first+1:]
@@ -59,11 +65,6 @@ func plan(now, back []rtnl.Addr, order [][]netip.Prefix) (steps []step, placed b
 		}
 		if sameOrder(carriedOut(now, steps), want) {
 			return steps, true
-		}
-	}
-	for _, a := range want {
-		if isAmong(back, a) {
-			steps = append(steps, step{addr: a})
 		}
 	}
 	return steps, false

@@ -17,13 +17,6 @@ func addrOf(index int, prefix string) rtnl.Addr {
 	return rtnl.Addr{Index: index, Local: p.Addr(), Prefix: p.Masked(), Flags: rtnl.AddrPermanent}
 }
 
-func prefixesOf(addrs []rtnl.Addr) (all []netip.Prefix) {
-	for _, a := range addrs {
-		all = append(all, prefixOf(a))
-	}
-	return all
-}
-
 // alone makes an interface in a namespace of the test's own.
 func alone(t *testing.T) (conn *rtnl.Conn, index int) {
 	t.Helper()
@@ -124,6 +117,7 @@ func TestPlanLeavesOthersAlone(t *testing.T) {
 	foreign.Protocol = 99
 	mortal.Flags = 0
 	var many []rtnl.Addr
+	var unknown []netip.Prefix
 	for n := range maxMoved + 1 {
 		many = append(many, addrOf(7, fmt.Sprintf("10.1.%d.%d/8", n/256, n%256)))
 	}
@@ -140,6 +134,7 @@ func TestPlanLeavesOthersAlone(t *testing.T) {
 		{"it was before another network", []rtnl.Addr{c}, prefixesOf([]rtnl.Addr{a, c}), true, 3},
 		{"another program's is after it", []rtnl.Addr{foreign}, prefixesOf([]rtnl.Addr{a, b}), false, 1},
 		{"one with a lifetime is after it", []rtnl.Addr{mortal}, prefixesOf([]rtnl.Addr{a, b}), false, 1},
+		{"nobody knows where it was", []rtnl.Addr{b}, unknown, false, 1},
 		{"too many are after it", many, prefixesOf(append([]rtnl.Addr{a}, many...)), false, 1},
 	}
 	for _, tt := range tests {

@@ -25,7 +25,7 @@ func (r putResult) String() string {
 	case r.err != nil:
 		return fmt.Sprintf("%s: not put back: %v", where, r.err)
 	case !r.placed:
-		return where + ": put back behind others that are not isat's to move"
+		return where + ": put back behind others, which are not isat's to move, or too many"
 	}
 	return where + ": put back"
 }
@@ -69,8 +69,12 @@ func (m *Manager) tryPutBack(index int, free []record.Address) ([]putResult, err
 	var back []rtnl.Addr
 	var order [][]netip.Prefix
 	var touched, missing []record.Address
+	there := make(map[netip.Addr]bool, len(all))
+	for _, a := range all {
+		there[a.Local] = true
+	}
 	for _, d := range free {
-		if slices.ContainsFunc(all, func(a rtnl.Addr) bool { return a.Local == d.Local }) {
+		if there[d.Local] {
 			touched = append(touched, d)
 			continue
 		}
@@ -258,6 +262,9 @@ func (m *Manager) restoreAddresses(index int) ([]putResult, error) {
 			missing = append(missing, d)
 		}
 	}
+	if m.nameOf(index) == "" {
+		return m.giveUp(slices.Concat(missing, there), errGone)
+	}
 	if len(there) > 0 {
 		m.drop(there)
 		m.returnRoutes(index, there)
@@ -270,12 +277,12 @@ func (m *Manager) restoreAddresses(index int) ([]putResult, error) {
 
 // drop takes addresses off the list of those that are down. mu is held.
 func (m *Manager) drop(list []record.Address) {
-	m.down = slices.DeleteFunc(m.down, func(d record.Address) bool {
-		return slices.ContainsFunc(list, func(r record.Address) bool { return sameDown(d, r) })
-	})
+	dropped := make(map[identity]bool, len(list))
 	for _, d := range list {
+		dropped[identityOf(d)] = true
 		delete(m.unsettled, downKey{d.Index, d.Local})
 	}
+	m.down = slices.DeleteFunc(m.down, func(d record.Address) bool { return dropped[identityOf(d)] })
 }
 
 // giveUp drops addresses that will not be put back, and tells the host so, unless

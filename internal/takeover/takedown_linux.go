@@ -33,7 +33,9 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) {
 	for _, own := range withdrawn {
 		owner[own.Address.Prefix.Addr()] = own.Owner
 	}
-	for _, k := range before {
+	// The last first: for each primary that goes the kernel makes the routes of all its
+	// secondaries anew.
+	for _, k := range slices.Backward(before) {
 		if _, ok := owner[k.Local]; ok {
 			going = append(going, k)
 		}
@@ -61,20 +63,29 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) {
 type departure struct {
 	index int
 	name  string
-	going []rtnl.Addr
+	going []rtnl.Addr                // the last first
 	owner map[netip.Addr]lladdr.Addr // who has them
 	stood []rtnl.Addr                // all addresses of the interface
 }
 
+// maxStood is how many addresses an interface may have for their order to be kept:
+// each that is taken down keeps it.
+const maxStood = 512
+
+// maxSuspects is how many routes are written down before it is known which of them go
+// with an address: those of a router that has all of the Internet's would take
+// seconds. With more, a death in between loses the routes.
+const maxSuspects = 4096
+
 // records returns what is written down of those that will be put back, with the
 // routes that may go with them.
 func (d *departure) records(routes []rtnl.RouteImage, interfaceDown bool) []record.Address {
-	order := make([]netip.Prefix, 0, len(d.stood))
-	for _, a := range d.stood {
-		order = append(order, prefixOf(a))
+	var order []netip.Prefix
+	if len(d.stood) <= maxStood {
+		order = prefixesOf(d.stood)
 	}
 	var all []record.Address
-	for _, a := range d.going {
+	for _, a := range slices.Backward(d.going) {
 		if isTemporary(a) && !interfaceDown {
 			continue // whoever looks after it does so now, too
 		}
@@ -82,7 +93,43 @@ func (d *departure) records(routes []rtnl.RouteImage, interfaceDown bool) []reco
 		r.Name, r.Order, r.Owner, r.InterfaceDown, r.Time = d.name, order, d.owner[a.Local], interfaceDown, time.Now().UTC().Round(0)
 		all = append(all, r)
 	}
-	dependent(all, routes)
+	if len(routes) <= maxSuspects {
+		dependent(all, routes)
+	}
+	return all
+}
+
+// prefixesOf returns addresses with the lengths of their networks.
+func prefixesOf(addrs []rtnl.Addr) []netip.Prefix {
+	all := make([]netip.Prefix, 0, len(addrs))
+	for _, a := range addrs {
+		all = append(all, prefixOf(a))
+	}
+	return all
+}
+
+// lost returns the routes that are not there any more. What cannot be read is not
+// lost.
+func (m *Manager) lost(before []rtnl.RouteImage) []rtnl.RouteImage {
+	left := m.routes()
+	if left == nil {
+		return nil
+	}
+	there := make(map[rtnl.RouteImage]bool, len(left))
+	for _, r := range left {
+		there[r] = true
+	}
+	return slices.DeleteFunc(before, func(r rtnl.RouteImage) bool { return there[r] })
+}
+
+// routes returns the routes of all tables, nil if they cannot be read: an address
+// that is somebody else's is taken down even so.
+func (m *Manager) routes() []rtnl.RouteImage {
+	all, err := m.conn.RouteImages()
+	if err != nil {
+		m.log.Error("reading the routes that may depend on an address", "error", err)
+		return nil
+	}
 	return all
 }
 
@@ -118,10 +165,7 @@ func dependent(all []record.Address, routes []rtnl.RouteImage) {
 // back is on the disk before anything is done: first with all routes that may go
 // with them, then with those that did.
 func (m *Manager) removeAddresses(d departure) error {
-	routes, err := m.conn.RouteImages()
-	if err != nil {
-		return err
-	}
+	routes := m.routes()
 	records := d.records(routes, false)
 	m.down = append(m.down, records...)
 	if err := m.saveDown(); err != nil {
@@ -142,19 +186,13 @@ func (m *Manager) removeAddresses(d departure) error {
 	}
 	copies := standIns(routes, d.index, stay)
 	ops, _ := m.amid(d.index, copies, deletions)
-	err = m.conn.Apply(ops...)
-	left, routesErr := m.conn.RouteImages()
-	if routesErr == nil {
-		routes = slices.DeleteFunc(routes, func(r rtnl.RouteImage) bool { return slices.Contains(left, r) })
-		dependent(records, routes)
-		for _, r := range records {
-			m.setDown(r)
-		}
-	}
+	err := m.conn.Apply(ops...)
+	dependent(records, m.lost(routes))
+	m.setDown(records)
 	for _, a := range d.going {
 		m.log.Info("took down an address that somebody else uses", "interface", d.name, "address", prefixOf(a), "mac", d.owner[a.Local], "returns", !isTemporary(a))
 	}
-	return errors.Join(ignoreAbsent(err), routesErr, m.saveDown())
+	return errors.Join(ignoreAbsent(err), m.saveDown())
 }
 
 // ignoreAbsent leaves out of the errors of a batch that something was not there.
@@ -211,16 +249,27 @@ type downKey struct {
 	ip    netip.Addr
 }
 
-// setDown replaces what is known of an address that was taken down. mu is held.
-func (m *Manager) setDown(r record.Address) {
-	if i := slices.IndexFunc(m.down, func(d record.Address) bool { return sameDown(d, r) }); i >= 0 {
-		m.down[i] = r
+// setDown replaces what is known of addresses that were taken down. mu is held.
+func (m *Manager) setDown(list []record.Address) {
+	by := make(map[identity]record.Address, len(list))
+	for _, d := range list {
+		by[identityOf(d)] = d
+	}
+	for i := range m.down {
+		if d, ok := by[identityOf(m.down[i])]; ok {
+			m.down[i] = d
+		}
 	}
 }
 
-func sameDown(a, b record.Address) bool {
-	return a.Index == b.Index && a.Local == b.Local && a.Prefix == b.Prefix
+// identity is what tells addresses that were taken down apart.
+type identity struct {
+	index  int
+	local  netip.Addr
+	prefix netip.Prefix
 }
+
+func identityOf(d record.Address) identity { return identity{d.Index, d.Local, d.Prefix} }
 
 // saveDown writes down what is taken down. mu is held.
 func (m *Manager) saveDown() error { return m.addressRecords.Save(m.down) }
