@@ -138,19 +138,32 @@ func (b *batch) elements(keys [][]byte) func(*netlink.AttributeEncoder) {
 	return func(a *netlink.AttributeEncoder) {
 		a.String(unix.NFTA_SET_ELEM_LIST_TABLE, b.table.name)
 		a.String(unix.NFTA_SET_ELEM_LIST_SET, b.table.set.name)
-		a.Nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func(a *netlink.AttributeEncoder) error {
-			for _, key := range keys {
-				a.Nested(unix.NFTA_LIST_ELEM, func(a *netlink.AttributeEncoder) error {
-					a.Nested(unix.NFTA_SET_ELEM_KEY, func(a *netlink.AttributeEncoder) error {
-						a.Bytes(unix.NFTA_DATA_VALUE, key)
-						return nil
-					})
-					return nil
-				})
-			}
-			return nil
-		})
+		var list []byte
+		for _, key := range keys {
+			list = appendElement(list, key)
+		}
+		a.Bytes(unix.NLA_F_NESTED|unix.NFTA_SET_ELEM_LIST_ELEMENTS, list)
 	}
+}
+
+// appendElement appends a key as NFTA_LIST_ELEM { NFTA_SET_ELEM_KEY {
+// NFTA_DATA_VALUE } }. It does so without a [netlink.AttributeEncoder], which
+// allocates for every attribute: a set may have ten thousand keys, written each
+// second.
+func appendElement(b, key []byte) []byte {
+	padded := (len(key) + unix.NLA_ALIGNTO - 1) &^ (unix.NLA_ALIGNTO - 1)
+	b = appendAttribute(b, unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, 2*unix.NLA_HDRLEN+padded)
+	b = appendAttribute(b, unix.NLA_F_NESTED|unix.NFTA_SET_ELEM_KEY, unix.NLA_HDRLEN+padded)
+	b = appendAttribute(b, unix.NFTA_DATA_VALUE, len(key))
+	b = append(b, key...)
+	return append(b, make([]byte, padded-len(key))...)
+}
+
+// appendAttribute appends struct nlattr, which is in native byte order, before a
+// value of so many bytes.
+func appendAttribute(b []byte, typ uint16, length int) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.NLA_HDRLEN+length))
+	return binary.NativeEndian.AppendUint16(b, typ)
 }
 
 // userData is of what the kernel knows nothing: it tells nft(8) how to show the

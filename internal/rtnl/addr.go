@@ -129,8 +129,8 @@ func (c *Conn) Addrs(index int) ([]Addr, error) {
 	defer c.mu.Unlock()
 	m := c.begin(unix.RTM_GETADDR, 0)
 	m.ifaddrmsg(index, 0, 0, 0) // under strict checking the kernel filters by index
-	var addrs []Addr
-	err := c.dump(unix.RTM_NEWADDR, func() { addrs = nil }, func(payload []byte) {
+	addrs := c.addrs.list()
+	err := c.dump(unix.RTM_NEWADDR, func() { addrs = addrs[:0] }, func(payload []byte) {
 		var a Addr
 		if parseAddr(payload, &a) && (index == 0 || a.Index == index) {
 			addrs = append(addrs, a)
@@ -139,6 +139,7 @@ func (c *Conn) Addrs(index int) ([]Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing addresses: %w", err)
 	}
+	c.addrs.was(addrs)
 	return addrs, nil
 }
 

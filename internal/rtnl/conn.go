@@ -17,7 +17,18 @@ type Conn struct {
 	req    builder // the present request
 	in     []byte  // the present datagram of the answer
 	seq    uint32
+	addrs  expected[Addr]
+	routes expected[Route]
 }
+
+// expected is how long a dump was the last time. The next one gets a list that is
+// long enough: one that grows to ten thousand leaves five times its size behind.
+type expected[T any] struct{ n int }
+
+// list returns an empty list with room for what is expected.
+func (e *expected[T]) list() []T { return make([]T, 0, e.n+e.n/8) }
+
+func (e *expected[T]) was(list []T) { e.n = len(list) }
 
 // Dial opens a socket for requests. What requires CAP_NET_ADMIN is said by the
 // kernel at the request, with EPERM.

@@ -178,8 +178,8 @@ func (c *Conn) RoutesBy(table uint32, protocol uint8) ([]Route, error) {
 	if table != 0 {
 		m.uint32(unix.RTA_TABLE, table)
 	}
-	var routes []Route
-	err := c.dump(unix.RTM_NEWROUTE, func() { routes = nil }, func(payload []byte) {
+	routes := c.routes.list()
+	err := c.dump(unix.RTM_NEWROUTE, func() { routes = routes[:0] }, func(payload []byte) {
 		var r Route
 		if parseRoute(payload, &r) && (table == 0 || r.Table == table) && (protocol == 0 || r.Protocol == protocol) {
 			routes = append(routes, r)
@@ -188,6 +188,7 @@ func (c *Conn) RoutesBy(table uint32, protocol uint8) ([]Route, error) {
 	if err != nil && !(table != 0 && IsNotExist(err)) { // a table without routes is none
 		return nil, fmt.Errorf("listing routes: %w", err)
 	}
+	c.routes.was(routes)
 	return routes, nil
 }
 

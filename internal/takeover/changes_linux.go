@@ -34,10 +34,11 @@ func (m *Manager) runChanges(ctx context.Context) error {
 // follow handles a batch of changes. Addresses and local routes are read again
 // once, however many changed.
 func (m *Manager) follow(batch []rtnl.Change) {
-	var addressed []int // interfaces whose addresses changed
 	machine, settings := false, false
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	addressed := m.unread // interfaces whose addresses changed
+	m.unread = nil
 	for _, c := range batch {
 		switch c := c.(type) {
 		case rtnl.NeighbourChange:
@@ -58,21 +59,33 @@ func (m *Manager) follow(batch []rtnl.Change) {
 		}
 	}
 	for _, index := range addressed {
-		if err := m.readdress(index); err != nil {
+		if err := m.readdress(index); errors.Is(err, rtnl.ErrInterrupted) {
+			m.unread = append(m.unread, index)
+			m.log.Debug("addresses change while they are read", "error", err)
+		} else if err != nil {
 			m.log.Error("reading addresses", "error", err)
 		}
 	}
 	if settings {
 		m.reread() // the machine, too
 	} else if machine {
-		if err := m.readMachine(); err != nil {
-			m.log.Error("reading the machine's addresses", "error", err)
-		}
+		m.followMachine()
 	}
 	if len(addressed) > 0 { // one that was the machine's may be a neighbour's now
 		if err := m.settle(); err != nil {
 			m.log.Warn("an entry of the configuration is not set", "error", err)
 		}
+	}
+}
+
+// followMachine reads what is local to the machine. That it changes while it is read
+// is no error: the next batch has the change, and it is read again.
+func (m *Manager) followMachine() {
+	switch err := m.readMachine(); {
+	case errors.Is(err, rtnl.ErrInterrupted):
+		m.log.Debug("the machine's addresses change while they are read", "error", err)
+	case err != nil:
+		m.log.Error("reading the machine's addresses", "error", err)
 	}
 }
 
@@ -214,11 +227,11 @@ func (m *Manager) readMachine() error {
 		return err
 	}
 	// The scope is the address's; local routes are of scope host, all of them.
-	wider := make(map[netip.Addr]bool)
+	wider := make(map[netip.Addr]bool, len(addrs))
 	for _, a := range addrs {
 		wider[a.Local] = wider[a.Local] || a.Scope != rtnl.ScopeHost
 	}
-	var local []host.Address
+	local := make([]host.Address, 0, len(addrs))
 	for _, r := range routes {
 		if r.Type == rtnl.RouteLocal {
 			local = append(local, host.Address{Prefix: r.Dst, HostScope: !wider[r.Dst.Addr()]})
@@ -268,9 +281,7 @@ const confInterval = 5 * time.Second
 // reread follows arp_ignore and its like, which change without a notification.
 // mu is held.
 func (m *Manager) reread() {
-	if err := m.readMachine(); err != nil {
-		m.log.Error("reading the machine's addresses", "error", err)
-	}
+	m.followMachine()
 	for _, t := range *m.taken.Load() {
 		l, err := m.conn.Link(t.index)
 		if err != nil {

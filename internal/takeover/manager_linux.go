@@ -86,6 +86,8 @@ type Manager struct {
 	down []record.Address
 	// unsettled are those of them of whose deletion the kernel has not told yet.
 	unsettled map[downKey]bool
+	// unread are interfaces whose addresses changed while they were read.
+	unread []int
 	// policies say how addresses are treated; the first that matches holds.
 	policies []Policy
 	// standing are the entries of the configuration.

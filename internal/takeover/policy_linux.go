@@ -35,10 +35,17 @@ func (m *Manager) addresses(index int) ([]host.Address, error) {
 
 // hostAddresses returns addresses of one interface as the host has them. mu is held.
 func (m *Manager) hostAddresses(addrs []rtnl.Addr) []host.Address {
-	var own []host.Address
+	// Those with a network, which single ones are looked up in: among thousands of
+	// single ones they are few.
+	isSingle := func(a rtnl.Addr) bool { return a.Prefix.IsSingleIP() }
+	wide := addrs
+	if slices.ContainsFunc(addrs, isSingle) {
+		wide = slices.DeleteFunc(slices.Clone(addrs), isSingle)
+	}
+	own := make([]host.Address, 0, len(addrs))
 	for _, a := range addrs {
 		own = append(own, host.Address{
-			Prefix: prefixOf(a), HostScope: a.Scope == rtnl.ScopeHost, Policy: policyOf(m.policies, a, addrs), Label: a.Label,
+			Prefix: prefixOf(a), HostScope: a.Scope == rtnl.ScopeHost, Policy: policyOf(m.policies, a, wide), Label: a.Label,
 		})
 	}
 	return own

@@ -3,6 +3,7 @@ package takeover
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/isat-project/isat/host"
@@ -19,11 +20,18 @@ type unverified struct {
 	silence *silence[netip.Addr]
 
 	mu    sync.Mutex
-	usage map[netip.Addr]map[int]host.Usage // by the index of the interface, but for released ones
+	usage map[netip.Addr][]usage // but for released ones
+}
+
+// usage is how an interface uses an address. Nearly always an address has one: a
+// map for each would take ten times the memory, of ten thousand addresses megabytes.
+type usage struct {
+	index int32
+	as    host.Usage
 }
 
 func newUnverified(s *silence[netip.Addr]) *unverified {
-	return &unverified{silence: s, usage: make(map[netip.Addr]map[int]host.Usage)}
+	return &unverified{silence: s, usage: make(map[netip.Addr][]usage)}
 }
 
 // update follows what the host tells of own addresses.
@@ -54,8 +62,8 @@ func (u *unverified) left(index int) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var touched []netip.Addr
-	for ip, usage := range u.usage {
-		if _, ok := usage[index]; ok {
+	for ip, of := range u.usage {
+		if slices.ContainsFunc(of, func(o usage) bool { return o.index == int32(index) }) {
 			u.set(ip, index, host.Released)
 			touched = append(touched, ip)
 		}
@@ -63,17 +71,15 @@ func (u *unverified) left(index int) error {
 	return u.follow(touched)
 }
 
-func (u *unverified) set(ip netip.Addr, index int, usage host.Usage) {
-	of := u.usage[ip]
-	switch {
-	case usage != host.Released && of == nil:
-		u.usage[ip] = map[int]host.Usage{index: usage}
-	case usage != host.Released:
-		of[index] = usage
-	default:
-		if delete(of, index); len(of) == 0 {
-			delete(u.usage, ip)
-		}
+func (u *unverified) set(ip netip.Addr, index int, as host.Usage) {
+	of := slices.DeleteFunc(u.usage[ip], func(o usage) bool { return o.index == int32(index) })
+	if as != host.Released {
+		of = append(of, usage{int32(index), as})
+	}
+	if len(of) > 0 {
+		u.usage[ip] = of
+	} else {
+		delete(u.usage, ip)
 	}
 }
 
@@ -81,11 +87,8 @@ func (u *unverified) set(ip netip.Addr, index int, usage host.Usage) {
 func (u *unverified) follow(ips []netip.Addr) error {
 	var silent, free []netip.Addr
 	for _, ip := range ips {
-		inUse := false
-		for _, usage := range u.usage[ip] {
-			inUse = inUse || usage == host.Usable
-		}
-		if len(u.usage[ip]) > 0 && !inUse {
+		of := u.usage[ip]
+		if len(of) > 0 && !slices.ContainsFunc(of, func(o usage) bool { return o.as == host.Usable }) {
 			silent = append(silent, ip)
 		} else {
 			free = append(free, ip)
