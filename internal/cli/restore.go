@@ -14,7 +14,7 @@ type restoreCommand struct {
 }
 
 func (restoreCommand) Help() string {
-	return `Every kernel setting that a killed daemon left behind is put back as it was. Running it twice is harmless, and while a daemon lives it does nothing but say so.
+	return `Every kernel setting, own address and route that a killed daemon left behind is put back as it was. Running it twice is harmless, and while a daemon lives it does nothing but say so.
 
 Example:
 
