@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/isat-project/isat/acd"
@@ -169,7 +168,7 @@ func (h *Host) Run(ctx context.Context) error {
 	h.ended = true
 	for _, ifc := range h.interfaces {
 		ifc.port.Close()
-		h.failInquiries(ifc, syscall.ENETDOWN)
+		h.failInquiries(ifc)
 	}
 	h.failWaiters()
 	h.unlock()

@@ -116,7 +116,12 @@ func (i *Interface) startProbing(ips []netip.Addr, fast bool) (*probing, error) 
 
 // unaskable returns why nothing may be asked on the interface.
 func (i *Interface) unaskable() error {
-	if !i.detached && (i.mode == Off || i.mode == Watch) {
+	switch {
+	case i.host.ended:
+		return fmt.Errorf("the host has ended: %w", syscall.ENETDOWN)
+	case i.detached:
+		return fmt.Errorf("it is detached: %w", syscall.ENETDOWN)
+	case i.mode == Off || i.mode == Watch:
 		return fmt.Errorf("ARP is %s there: %w", i.mode, syscall.EOPNOTSUPP)
 	}
 	return fmt.Errorf("its link is down: %w", syscall.ENETDOWN)
@@ -195,10 +200,10 @@ func (h *Host) endInquiries(now time.Time, ifc *Interface, ip netip.Addr) {
 }
 
 // failInquiries ends all inquiries on an interface.
-func (h *Host) failInquiries(ifc *Interface, why error) {
+func (h *Host) failInquiries(ifc *Interface) {
 	for _, first := range ifc.inquiries {
 		for q := first; q != nil; q = q.next {
-			h.failInquiry(q, why)
+			h.failInquiry(q, ifc.unaskable())
 		}
 	}
 }
