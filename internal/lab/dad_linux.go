@@ -10,7 +10,8 @@ import (
 	"github.com/isat-project/isat/internal/lab/probe"
 )
 
-// detecting is the configuration of scenarios with detection of duplicates.
+// detecting is the configuration with detection of duplicates: that of the
+// scenarios about it, and of a lab that stays up.
 const detecting = configured + "dad = true\n"
 
 // startDetecting starts a daemon with detection of duplicates, and lets it say all

@@ -43,6 +43,7 @@ The daemon runs on isat and does its ARP. Point other commands at its socket:
   export ISAT_SOCKET=%s
   isat arp -an
   isat resolve 192.0.2.9
+  isat probe eth0 192.0.2.9
   isat events
 
 To run ping(8), ip(8) or a shell on a host, put this before it:

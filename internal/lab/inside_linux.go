@@ -104,7 +104,7 @@ func (o Options) stay(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, net.Close()) }()
-	d, err := newDaemon(net.Isat, dir, &logBook{also: o.Stderr})
+	d, err := newDaemonWith(net.Isat, net.Isat.Interface(), dir, &logBook{also: o.Stderr}, detecting)
 	if err != nil {
 		return err
 	}

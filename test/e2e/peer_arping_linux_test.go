@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -47,6 +48,9 @@ func TestPeerArping(t *testing.T) {
 		t.Errorf("isat answered %v", answers[0].Packet)
 	}
 	arping.End(t, syscall.SIGINT)
+	if !strings.Contains(arping.Output(), "Received 0 response(s)") {
+		t.Errorf("arping takes a probe for a claim:\n%s", arping.Output())
+	}
 	if got := isat.addresses("e0"); !slices.Equal(got, []string{isatIP + "/24", added + "/24"}) {
 		t.Errorf("isat's host has %v", got)
 	}
