@@ -74,10 +74,10 @@ type Publication uint8
 
 // The places of a published entry.
 const (
-	Unpublished        Publication = iota // nowhere
-	PublishedHere                         // on the interface of the request
-	PublishedElsewhere                    // on another interface only
-	PublishedUnverified                   // on the interface of the request, but the address is not known to be free yet
+	Unpublished         Publication = iota // nowhere
+	PublishedHere                          // on the interface of the request
+	PublishedElsewhere                     // on another interface only
+	PublishedUnverified                    // on the interface of the request, but the address is not known to be free yet
 )
 
 // Router makes routing decisions. now is the time of the request.
