@@ -40,6 +40,7 @@ type Interface struct {
 	Port      string          `json:"port,omitempty"`     // of datapath "tun": where its frames go
 	State     string          `json:"state"`              // "absent", "up", "down", "failed", "released" by hand
 	ARP       string          `json:"arp"`                // "on", "static", "off"
+	DAD       bool            `json:"dad"`                // duplicates of own addresses are detected
 	Guarded   bool            `json:"guarded"`            // the kernel's own ARP is kept silent
 	Since     time.Time       `json:"since,omitzero"`     // when it was taken over
 	Error     string          `json:"error,omitempty"`    // why the state is "failed"

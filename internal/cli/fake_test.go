@@ -349,7 +349,7 @@ func fakeRoutes() []api.Route {
 func fakeInterfaces() []api.Interface {
 	return []api.Interface{
 		{Name: "eth0", Index: 2, MAC: "02:00:00:00:00:05", Medium: "ethernet", MTU: 1500, Datapath: "kernel", State: "up", ARP: "on",
-			Guarded: true, Since: time.Date(2026, 11, 21, 18, 44, 0, 0, time.UTC), Entries: 6,
+			DAD: true, Guarded: true, Since: time.Date(2026, 11, 21, 18, 44, 0, 0, time.UTC), Entries: 6,
 			Addresses: []api.InterfaceAddr{
 				{Prefix: netip.MustParsePrefix("192.0.2.5/24"), State: api.AddrVerified},
 				{Prefix: netip.MustParsePrefix("192.0.2.6/24"), State: api.AddrDuplicate, Owner: "02:00:00:00:00:66"},

@@ -64,6 +64,9 @@ func printInterface(w io.Writer, i api.Interface) {
 	if i.ARP != "on" {
 		fmt.Fprintf(w, ", arp %s", i.ARP)
 	}
+	if !i.DAD && i.Datapath != "observe" {
+		fmt.Fprint(w, ", dad off")
+	}
 	fmt.Fprintln(w)
 	if i.Error != "" {
 		fmt.Fprintf(w, "\terror: %s\n", i.Error)

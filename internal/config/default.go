@@ -27,7 +27,7 @@ func DefaultInterface(name string) Interface {
 		Name:     name,
 		Datapath: Kernel,
 		ARP:      On,
-		DAD:      false, // true once duplicate address detection exists
+		DAD:      true,
 		Down:     DownAddress,
 		Reprobe:  ReprobeAnnounce,
 		Medium:   Ethernet,

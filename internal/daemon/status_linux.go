@@ -83,7 +83,7 @@ func state(ifc *host.Interface, err error) (state, why string) {
 func interfaceStatus(s takeover.Status, entries int) api.Interface {
 	i := api.Interface{
 		Name: s.Name, Index: s.Link.Index, MAC: api.MAC(s.Link.MAC.String()), Medium: "ethernet", MTU: s.Link.MTU,
-		Datapath: "kernel", ARP: s.Mode.String(), Guarded: !s.Observe && s.Host != nil, Since: s.Since,
+		Datapath: "kernel", ARP: s.Mode.String(), DAD: s.DAD && !s.Observe, Guarded: !s.Observe && s.Host != nil, Since: s.Since,
 		Addresses: []api.InterfaceAddr{}, Entries: entries,
 	}
 	if s.Observe {
@@ -95,7 +95,7 @@ func interfaceStatus(s takeover.Status, entries int) api.Interface {
 		i.State, i.Error = state(s.Host, s.Err)
 	}
 	if s.Host != nil {
-		i.Addresses = ownAddresses(s.Host, s.DAD && !s.Observe)
+		i.Addresses = ownAddresses(s.Host, i.DAD)
 		if s.Err != nil {
 			i.Warnings = append(i.Warnings, s.Err.Error())
 		}

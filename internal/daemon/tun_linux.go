@@ -128,7 +128,7 @@ func (d *Daemon) addHosts(c config.Config) error {
 func hostInterface(s datapath.Status, entries int) api.Interface {
 	i := api.Interface{
 		Name: s.Name, Index: s.Index, MAC: api.MAC(s.PortMAC.String()), Medium: medium(s.Framing), MTU: s.MTU,
-		Datapath: "tun", Port: s.Port, ARP: s.Mode.String(), Since: s.Since,
+		Datapath: "tun", Port: s.Port, ARP: s.Mode.String(), DAD: s.DAD, Since: s.Since,
 		Guarded: strings.HasPrefix(s.Port, "packet:") && s.Host != nil, Addresses: []api.InterfaceAddr{}, Entries: entries,
 	}
 	i.State, i.Error = state(s.Host, s.Err)

@@ -380,6 +380,7 @@ name = "isat0"
 datapath = "tun"
 port = "packet:e0"
 addresses = ["192.0.2.1/24", "192.0.2.10/24"]
+gateway = "192.0.2.254"
 dad = true
 `)
 	verified := func(ip string) func() bool {

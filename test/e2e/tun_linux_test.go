@@ -16,10 +16,12 @@ import (
 	"github.com/isat-project/isat/link"
 )
 
-// tunConfig is a host of its own on e0, with a gateway.
+// tunConfig is a host of its own on e0, with a gateway, whose address may be used
+// from the start.
 const tunConfig = `
 [[interface]]
 name = "isat0"
+dad = false
 datapath = "tun"
 port = "packet:e0"
 addresses = ["192.0.2.1/24"]
@@ -352,6 +354,7 @@ func TestTUNReload(t *testing.T) {
 	second := `
 [[interface]]
 name = "isat1"
+dad = false
 datapath = "tun"
 port = "packet:e1"
 mac = "02:00:00:00:00:77"
