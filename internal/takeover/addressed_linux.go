@@ -109,13 +109,24 @@ func newUsageQueue() *usageQueue {
 	return &usageQueue{wake: make(chan struct{}, 1), at: make(map[downKey]int)}
 }
 
-func (q *usageQueue) put(updates []host.OwnAddress) {
+// put adds what the host tells now.
+func (q *usageQueue) put(updates []host.OwnAddress) { q.add(updates, true) }
+
+// again adds what could not be followed, unless there is something newer.
+func (q *usageQueue) again(updates []host.OwnAddress) { q.add(updates, false) }
+
+func (q *usageQueue) add(updates []host.OwnAddress, newer bool) {
+	if len(updates) == 0 {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, u := range updates {
 		k := downKey{u.Interface, u.Address.Prefix.Addr()}
 		if i, ok := q.at[k]; ok {
-			q.updates[i] = u
+			if newer {
+				q.updates[i] = u
+			}
 			continue
 		}
 		q.at[k] = len(q.updates)
@@ -182,9 +193,8 @@ func (m *Manager) followUsage(updates []host.OwnAddress) {
 			}
 			continue
 		}
-		var withdrawn []host.OwnAddress
+		var withdrawn, usable []host.OwnAddress
 		var free []record.Address
-		var usable []netip.Addr
 		for _, u := range updates {
 			if u.Interface != index {
 				continue
@@ -195,12 +205,21 @@ func (m *Manager) followUsage(updates []host.OwnAddress) {
 				withdrawn = append(withdrawn, u)
 			case u.Usage == host.Usable && isDown:
 				free = append(free, d...)
-				usable = append(usable, u.Address.Prefix.Addr())
+				usable = append(usable, u)
 			}
 		}
-		m.takeDown(a, withdrawn)
+		if err := m.takeDown(a, withdrawn); errors.Is(err, rtnl.ErrInterrupted) {
+			m.usage.again(withdrawn) // the addresses change faster than they can be read
+		} else if err != nil {
+			m.log.Error("taking addresses down that are somebody else's", "interface", m.nameOf(index), "error", err)
+		}
 		m.freed(index, usable)
-		m.putBack(index, slices.DeleteFunc(free, func(d record.Address) bool { return d.InterfaceDown }))
+		err := m.putBack(index, slices.DeleteFunc(free, func(d record.Address) bool { return d.InterfaceDown }))
+		if errors.Is(err, rtnl.ErrInterrupted) {
+			m.usage.again(usable)
+		} else if err != nil {
+			m.log.Error("putting addresses back", "interface", m.nameOf(index), "error", err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/record"
 	"github.com/isat-project/isat/internal/rtnl"
 )
@@ -86,8 +87,12 @@ func (m *Manager) isUp(index int, down []record.Address) {
 // freed sets an interface up again when the last of the addresses is free for which
 // it was set down: a host of its own can find that out while its device is down. mu
 // is held.
-func (m *Manager) freed(index int, ips []netip.Addr) {
+func (m *Manager) freed(index int, usable []host.OwnAddress) {
 	down := m.downed(index)
+	ips := make([]netip.Addr, 0, len(usable))
+	for _, u := range usable {
+		ips = append(ips, u.Address.Prefix.Addr())
+	}
 	var free []record.Address
 	for _, d := range down {
 		if slices.Contains(ips, d.Local) {

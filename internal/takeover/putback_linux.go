@@ -39,17 +39,15 @@ var (
 // putBack puts addresses back that were taken down of an interface, as they were,
 // with the routes that went with them. What it cannot put back, or must not because
 // somebody has added the address meanwhile, is forgotten. mu is held.
-func (m *Manager) putBack(index int, free []record.Address) {
+func (m *Manager) putBack(index int, free []record.Address) error {
 	if len(free) == 0 {
-		return
+		return nil
 	}
 	results, err := m.tryPutBack(index, free)
 	for _, r := range results {
 		m.log.Info("isat: " + r.String())
 	}
-	if err = errors.Join(err, m.readdress(index)); err != nil {
-		m.log.Error("putting addresses back", "interface", free[0].Name, "error", err)
-	}
+	return errors.Join(err, m.readdress(index))
 }
 
 // tryPutBack is putBack without telling the host of what is there again.
@@ -88,7 +86,9 @@ func (m *Manager) tryPutBack(index int, free []record.Address) ([]putResult, err
 	}
 	steps, placed := plan(now, back, order)
 	refused, err := m.walk(index, steps)
-	errs = append(errs, err)
+	if err != nil {
+		return results, errors.Join(errs[0], err)
+	}
 	var returned []record.Address
 	for _, d := range missing {
 		if why := refused[prefixOf(addrOfRecord(d))]; why != nil {
@@ -119,11 +119,7 @@ func (m *Manager) walk(index int, steps []step) (refused map[netip.Prefix]error,
 	}
 	var copies []rtnl.Route
 	if len(moved) > 0 {
-		routes, err := m.conn.RouteImages()
-		if err != nil {
-			return nil, err
-		}
-		copies = standIns(routes, index, moved)
+		copies = standIns(m.routes(), index, moved)
 	}
 	refused = make(map[netip.Prefix]error)
 	for chunk := range slices.Chunk(steps, walkChunk) {

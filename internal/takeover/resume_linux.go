@@ -34,7 +34,9 @@ func (m *Manager) resume(t *taken) {
 		}
 		if err := t.ifc.Resume(own, d.Owner); err != nil {
 			m.log.Warn("an address that was taken down before is put back: it cannot be watched", "interface", d.Name, "address", own.Prefix, "error", err)
-			m.putBack(t.index, []record.Address{d})
+			if err := m.putBack(t.index, []record.Address{d}); err != nil {
+				m.log.Error("putting addresses back", "interface", d.Name, "error", err)
+			}
 			continue
 		}
 		m.log.Info("going on with an address that was taken down before", "interface", d.Name, "address", own.Prefix, "mac", d.Owner)

@@ -17,16 +17,16 @@ const goingChunk = 200
 
 // takeDown takes addresses of an interface down that are somebody else's. mu is
 // held.
-func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) {
+func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) error {
 	if len(withdrawn) == 0 {
-		return
+		return nil
 	}
 	before, err := m.conn.Addrs(a.index)
+	if rtnl.IsNotExist(err) {
+		return nil
+	}
 	if err != nil {
-		if !rtnl.IsNotExist(err) {
-			m.log.Error("reading the addresses of which some are somebody else's", "error", err)
-		}
-		return
+		return err
 	}
 	var going []rtnl.Addr
 	owner := make(map[netip.Addr]lladdr.Addr)
@@ -41,12 +41,12 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) {
 		}
 	}
 	if len(going) == 0 {
-		return // somebody else has removed them
+		return nil // somebody else has removed them
 	}
 	d := departure{index: a.index, name: m.nameOf(a.index), going: going, owner: owner, stood: before}
 	if a.down == DownInterface {
 		m.setInterfaceDown(d)
-		return
+		return nil
 	}
 	for some := range slices.Chunk(going, goingChunk) {
 		d.going = some
@@ -54,9 +54,10 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) {
 			m.log.Error("taking an address down that is somebody else's", "interface", d.name, "error", err)
 		}
 	}
-	if err := m.departed(a, d); err != nil {
-		m.log.Error("following the addresses that were taken down", "interface", d.name, "error", err)
+	if err := m.departed(a, d); !errors.Is(err, rtnl.ErrInterrupted) {
+		return err
 	}
+	return nil // the kernel's own words follow
 }
 
 // departure is what is being taken down.

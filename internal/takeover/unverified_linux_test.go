@@ -99,3 +99,27 @@ func TestManyUnverified(t *testing.T) {
 		t.Errorf("there is still a table: %s", got)
 	}
 }
+
+// The queue has of each address what the host told last.
+func TestUsageQueue(t *testing.T) {
+	q := newUsageQueue()
+	of := func(ip string, usage host.Usage) []host.OwnAddress {
+		return []host.OwnAddress{{Interface: 7, Address: host.Address{Prefix: netip.MustParsePrefix(ip)}, Usage: usage}}
+	}
+	const a, b = "192.0.2.1/24", "192.0.2.2/24"
+	q.put(of(a, host.Withdrawn))
+	q.put(of(b, host.Suspended))
+	q.put(of(a, host.Usable))
+	q.again(of(a, host.Withdrawn)) // there is something newer
+	q.again(nil)
+	<-q.wake
+	got := q.take()
+	if len(got) != 2 || got[0].Usage != host.Usable || got[1].Usage != host.Suspended {
+		t.Errorf("the queue has %v", got)
+	}
+	q.again(of(b, host.Withdrawn))
+	<-q.wake
+	if got := q.take(); len(got) != 1 || got[0].Usage != host.Withdrawn {
+		t.Errorf("the queue has %v", got)
+	}
+}

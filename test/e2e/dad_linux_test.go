@@ -374,7 +374,7 @@ func TestDADTUN(t *testing.T) {
 	t.Parallel()
 	Require(t, "ping")
 	n := newDADNet(t)
-	d := n.start(t, recovering+`
+	const config = recovering + `
 [[interface]]
 name = "isat0"
 datapath = "tun"
@@ -382,7 +382,8 @@ port = "packet:e0"
 addresses = ["192.0.2.1/24", "192.0.2.10/24"]
 gateway = "192.0.2.254"
 dad = true
-`)
+`
+	d := n.start(t, config)
 	verified := func(ip string) func() bool {
 		return func() bool { s := d.ownState("isat0", ip); return s == "announcing" || s == "verified" }
 	}
@@ -405,4 +406,14 @@ dad = true
 	await(t, "all is what it was", func() bool { return state() == before })
 	await(t, "the address answers", func() bool { return n.peer.Run("ping", "-c", "1", "-W", "1", isatIP).Code == 0 })
 	end(t)
+
+	// The device goes down, and isat hears the wire even so.
+	d.WriteConfig(config + "down = \"interface\"\n")
+	if _, err := d.API.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	isUp := func() bool { return strings.Contains(n.isat.Must("ip", "link", "show", "isat0"), ",UP") }
+	n.claim(t, isatIP, "the device is down", func() bool { return !isUp() })
+	n.concede(isatIP)
+	await(t, "all is what it was", func() bool { return isUp() && state() == before })
 }
