@@ -51,6 +51,12 @@ func (l *lastHeard) get(ip netip.Addr) (lladdr.Addr, bool) {
 	return mac, ok
 }
 
+// forget forgets from where ip was heard: its owner has left.
+func (l *lastHeard) forget(ip netip.Addr) {
+	delete(l.young, route.Key(ip))
+	delete(l.old, route.Key(ip))
+}
+
 // hear remembers the sender of a packet. A probe has no address to remember.
 func (h *Host) hear(p arp.Packet) {
 	if !p.SenderIP.IsUnspecified() {

@@ -27,6 +27,10 @@ func (p *proxied) fire(h *Host, now time.Time) { h.detectProxied(now, p, acd.Inp
 func (h *Host) detectProxied(now time.Time, p *proxied, in acd.Input) (reply acd.Effect) {
 	h.drive(now, &p.machine, in, func(e acd.Effect) {
 		switch e.Action {
+		case acd.Use:
+			if e.Cause == acd.Cleared {
+				h.lastHeard.forget(p.IP()) // who had it does not: it may ask for it
+			}
 		case acd.Announce:
 			h.announcePublication(p.ifc, p.IP())
 		case acd.Reply:

@@ -192,8 +192,8 @@ func TestPublishedTaken(t *testing.T) {
 		}
 		l.forget()
 		time.Sleep(7 * time.Minute) // dup_recovery and a fifth
-		if probes, _, _ := l.frames(n); len(probes) != 3 || !l.answers(n, l.stranger(macThird)) {
-			t.Errorf("%d probes, then answered %v", len(probes), l.answers(n, s))
+		if probes, _, _ := l.frames(n); len(probes) != 3 || !l.answers(n, l.stranger(macThird)) || !l.answers(n, s) {
+			t.Errorf("%d probes, and it is not answered for to everybody, who had it included", len(probes))
 		}
 		if got := n.lines(event.Recovered); len(got) != 1 || got[0] != fmt.Sprintf("Recovered address %s on e0.", offeredIP) {
 			t.Errorf("events %q", got)

@@ -35,6 +35,7 @@ func (h *Host) unARP(now time.Time, ifc *Interface, p arp.Packet, from lladdr.Ad
 		return
 	}
 	ifc.stats.UnARPs++
+	h.lastHeard.forget(p.SenderIP)
 	h.record(event.Event{Type: event.Deleted, Interface: ifc.name, IP: p.SenderIP, MAC: from, Severity: event.Debug,
 		Message: fmt.Sprintf("arp: %v has left %s, says UNARP from %v", p.SenderIP, ifc.name, from)})
 	h.remove(h.find(ifc, p.SenderIP), syscall.EHOSTDOWN)

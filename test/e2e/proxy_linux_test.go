@@ -55,7 +55,7 @@ func proxyNet(t *testing.T) (isat, left, right *Host) {
 func (h *Host) arping(ip string, args ...string) string {
 	h.t.Helper()
 	r := h.Run(append([]string{"arping", "-f", "-c", "2", "-w", "3", "-I", "e0", ip}, args...)...)
-	_, mac, ok := strings.Cut(r.Stdout, "Unicast reply from "+ip+" [")
+	_, mac, ok := strings.Cut(r.Stdout, " reply from "+ip+" [") // or broadcast, by package acd
 	if !ok {
 		return ""
 	}
