@@ -16,5 +16,15 @@
 // the settings, settings, entries, guard. Everything changed is in the records,
 // so that `isat restore` puts it back after a SIGKILL.
 //
+// The own addresses go the other way, where there is DAD:
+//
+//	             addresses of the interface
+//	┌────────┐ ───────────────────────────────▶ SetAddresses ──▶ ┌──────┐
+//	│ kernel │ ◀─ rule of unverified addresses ─┐                │ host │
+//	└────────┘ ◀─ take down, put back ◀─────────┴─ UpdateAddresses └──────┘
+//
+// What is taken down is written down before, and put back as it was by whoever comes:
+// the host that finds it free, the end of the takeover, the next one, isat restore.
+//
 // The package works on Linux only.
 package takeover
