@@ -191,6 +191,26 @@ func TestAddressingWithdrawn(t *testing.T) {
 			n.in(t, candidate, acd.None)
 		})
 	})
+	t.Run("withdrawn again before it is named", func(t *testing.T) {
+		onLAN(t, func(l *lan) {
+			n, side := withdrawn(l)
+			n.name(t, "192.0.2.1")
+			n.tune(t, "dup_recovery", 1000)
+			for n.ownAddress(candidate).State != acd.Announcing {
+				time.Sleep(100 * ms)
+			}
+			s := l.stranger(macThird)
+			for range 4 {
+				s.claim()
+				time.Sleep(ms)
+			}
+			n.name(t, "192.0.2.1", candidate) // the IP side had put it back
+			side.expect("withdrawn again", candidate+" usable", candidate+" withdrawn "+macThird)
+			n.name(t, "192.0.2.1")
+			n.name(t, "192.0.2.1", candidate)
+			side.expect("named after it was taken down", candidate+" suspended")
+		})
+	})
 	t.Run("forsaken", func(t *testing.T) {
 		onLAN(t, func(l *lan) {
 			n, side := withdrawn(l)

@@ -32,6 +32,7 @@ func (l *lan) duplicate(policy acd.Policy, change ...func(*host.InterfaceConfig)
 func TestDADDuplicate(t *testing.T) {
 	onLAN(t, func(l *lan) {
 		n, s := l.duplicate(acd.Policy{})
+		n.SetLocal([]host.Address{{Prefix: prefix("192.0.2.1/32")}, {Prefix: prefix(candidate + "/32")}}) // the kernel has not taken it down
 		const line = "e0 has duplicate address 192.0.2.5 (in use by 02:00:00:00:00:02); disabled."
 		if e := n.seen(event.Duplicate); len(e) != 1 || e[0].Message != line || e[0].Severity != event.Warning || e[0].MAC != s.mac || e[0].Interface != "e0" {
 			t.Errorf("%+v, want %q", e, line)
@@ -57,7 +58,7 @@ func TestDADDuplicate(t *testing.T) {
 		if err := n.Proxies().Add(proxy.Rule{Prefix: prefix("192.0.2.0/28"), Interface: "e0"}); err != nil {
 			t.Fatal(err)
 		}
-		s.ask(candidate, "192.0.2.9")
+		l.stranger(macThird).ask(candidate, "192.0.2.9")
 		l.expect(n, "asked for it, with a rule")
 		// Its owner is a neighbour.
 		s.ask("192.0.2.1", candidate)

@@ -155,6 +155,7 @@ func TestDADQueryWaits(t *testing.T) {
 	onLAN(t, func(l *lan) {
 		n := l.still(host.Config{}, macHost, "", withDAD)
 		n.run(l.t)
+		n.second(l) // whose address is not for this interface
 		n.assign(t, candidate)
 		ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
 		defer cancel()

@@ -40,32 +40,38 @@ type sentARP struct {
 func onLAN(t *testing.T, test func(*lan)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l := &lan{t: t, seg: segment.New(segment.Options{})}
-		l.seg.Tap(func(at time.Time, frame []byte) {
-			h, payload, err := link.Ethernet{}.Parse(frame)
-			if err != nil {
-				if !l.unchecked {
-					t.Errorf("a host sent a bad frame: %v", err)
-				}
-				return
-			}
-			if h.Type != link.TypeARP {
-				return
-			}
-			p, err := arp.Parse(payload)
-			if err != nil {
-				if !l.unchecked {
-					t.Errorf("a host sent a bad packet: %v", err)
-				}
-				return
-			}
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.sent = append(l.sent, sentARP{at, h.Destination, h.Source, p, append([]byte(nil), frame...)})
-		})
+		l := newLAN(t)
 		defer l.seg.Close()
 		test(l)
 	})
+}
+
+// newLAN returns a segment without hosts, for use in a bubble.
+func newLAN(t *testing.T) *lan {
+	l := &lan{t: t, seg: segment.New(segment.Options{})}
+	l.seg.Tap(func(at time.Time, frame []byte) {
+		h, payload, err := link.Ethernet{}.Parse(frame)
+		if err != nil {
+			if !l.unchecked {
+				t.Errorf("a host sent a bad frame: %v", err)
+			}
+			return
+		}
+		if h.Type != link.TypeARP {
+			return
+		}
+		p, err := arp.Parse(payload)
+		if err != nil {
+			if !l.unchecked {
+				t.Errorf("a host sent a bad packet: %v", err)
+			}
+			return
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.sent = append(l.sent, sentARP{at, h.Destination, h.Source, p, append([]byte(nil), frame...)})
+	})
+	return l
 }
 
 // node is a host on the segment.
