@@ -421,6 +421,43 @@ func TestInterfaceDown(t *testing.T) {
 	})
 }
 
+// What was taken down of an interface that goes is forgotten, by a manager and by
+// isat restore.
+func TestInterfaceGoes(t *testing.T) {
+	for _, down := range []Down{DownAddress, DownInterface} {
+		t.Run(down.String(), func(t *testing.T) {
+			r := newOwnRig(t, down, everything...)
+			r.told(host.Withdrawn, "192.0.2.1/24", "10.0.0.1/8")
+			r.requireRecords(2)
+			r.ip("link", "delete", "e0")
+			r.eventually("it is forgotten", func() bool {
+				r.m.mu.Lock()
+				defer r.m.mu.Unlock()
+				return len(r.m.down) == 0 && len(r.m.addressed) == 0
+			})
+			r.requireRecords(0)
+			if got := unverifiedSet(t); got != "none" {
+				t.Errorf("there is still a rule for %s", got)
+			}
+		})
+	}
+	t.Run("restore", func(t *testing.T) {
+		r := newOwnRig(t, DownAddress, everything...)
+		r.told(host.Withdrawn, "192.0.2.1/24")
+		r.crash()
+		r.ip("link", "delete", "e0")
+		var said string
+		for range 2 {
+			if err := Restore(t.Context(), r.dir, nil, func(line string) { said += line + "\n" }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := "address 192.0.2.1/24 of e0: not put back: its interface is gone\n"; strings.Count(said, want) != 1 {
+			t.Errorf("it says %q, want %q once", said, want)
+		}
+	})
+}
+
 // Without dad, from a reload on, everything is there again.
 func TestDADIsSwitchedOff(t *testing.T) {
 	r := newOwnRig(t, DownAddress, everything...)

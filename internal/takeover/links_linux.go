@@ -111,8 +111,9 @@ func (m *Manager) appeared(l rtnl.Link) {
 		m.failed[l.Name] = err
 		return
 	}
-	// It may have got its addresses and its carrier before anybody looked.
-	if t := m.get(l.Index); running(l) && !t.spec.Observe {
+	// It may have got its addresses and its carrier before anybody looked. With DAD the
+	// host announces what is there when it gets the interface.
+	if t := m.get(l.Index); running(l) && !t.spec.Observe && m.addressed[l.Index] == nil {
 		if err := t.ifc.Announce(); err != nil {
 			m.log.Warn("announcing the addresses of an interface that appeared", "interface", l.Name, "error", err)
 		}
