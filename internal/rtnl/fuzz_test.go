@@ -56,6 +56,24 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzRouteImage reads what is written down of a route, by whomever: an image that
+// is one is the same when it is taken again.
+func FuzzRouteImage(f *testing.F) {
+	m := seed(unix.RTM_NEWROUTE)
+	f.Add(m.b[unix.NLMSG_HDRLEN:])
+	f.Add(make([]byte, sizeofRtmsg))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		RouteImage(b).Route()
+		image, ok := imageOf(b)
+		if !ok {
+			return
+		}
+		if again, ok := imageOf([]byte(image)); !ok || again != image {
+			t.Errorf("the image % x becomes % x", image, again)
+		}
+	})
+}
+
 // seed is a message with attributes of all kinds, nested ones among them.
 func seed(typ uint16) *builder {
 	m := &builder{}
