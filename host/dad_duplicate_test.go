@@ -289,3 +289,27 @@ func TestDADReprobedConflict(t *testing.T) {
 		}
 	})
 }
+
+// TestDADRename: a withdrawn address with the interface's name for a label has the
+// new name in diagnostics; another label is left alone.
+func TestDADRename(t *testing.T) {
+	for label, want := range map[string]string{
+		"":       "Recovered address 192.0.2.5 on x0.",
+		"e0":     "Recovered address 192.0.2.5 on x0.",
+		"e0:vip": "Recovered address 192.0.2.5 on e0:vip.",
+	} {
+		onLAN(t, func(l *lan) {
+			n, s := l.detecting()
+			own := append(n.ifc.Addresses(), host.Address{Prefix: prefix(candidate + "/24"), Label: label})
+			if err := n.ifc.SetAddresses(own); err != nil {
+				t.Fatal(err)
+			}
+			s.ask(candidate, candidate)
+			n.ifc.Rename("x0")
+			time.Sleep(10 * time.Minute)
+			if e := n.seen(event.Recovered); len(e) != 1 || e[0].Message != want {
+				t.Errorf("label %q: %+v, want %q", label, e, want)
+			}
+		})
+	}
+}

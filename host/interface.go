@@ -259,6 +259,11 @@ func (i *Interface) Rename(name string) {
 	}
 	old := i.name
 	i.name = name
+	for _, o := range i.own {
+		if o.address.Label == old {
+			o.address.Label = "" // the IP side says when it is more than the name
+		}
+	}
 	h.decisions.Forget(old)
 	h.decisions.Invalidate() // those of others name it
 	h.readSettings(i)

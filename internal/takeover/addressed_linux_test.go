@@ -285,6 +285,42 @@ func TestWhatIsNotIsats(t *testing.T) {
 	}
 }
 
+// What is taken down follows its interface to a new name, as the kernel's labels do.
+func TestRenameWhileDown(t *testing.T) {
+	r := newOwnRig(t, DownAddress)
+	r.ip("address", "add", "192.0.2.1/24", "dev", "e0", "label", "e0:vip")
+	r.told(host.Withdrawn, "192.0.2.1/24")
+	r.requireAddresses()
+	r.ip("link", "set", "e0", "down")
+	r.ip("link", "set", "e0", "name", "x0")
+	r.ip("link", "set", "x0", "up")
+	r.eventually("the name is followed", func() bool {
+		r.m.mu.Lock()
+		defer r.m.mu.Unlock()
+		return len(r.m.down) == 1 && r.m.down[0].Name == "x0"
+	})
+	r.told(host.Usable, "192.0.2.1/24")
+	all, err := r.m.conn.Addrs(r.index)
+	if err != nil || len(all) != 1 || all[0].Label != "x0:vip" {
+		t.Errorf("the interface has %+v, %v, want the label x0:vip", all, err)
+	}
+}
+
+func TestRelabeled(t *testing.T) {
+	for _, tt := range []struct{ label, old, name, want string }{
+		{"e0", "e0", "x0", "x0"},
+		{"e0:vip", "e0", "x0", "x0:vip"},
+		{"e0:vip", "e0", "quite-a-long-nm", "quite-a-lon:vip"},
+		{"e01", "e0", "x0", "e01"},
+		{"other", "e0", "x0", "other"},
+		{"", "e0", "x0", ""},
+	} {
+		if got := relabeled(tt.label, tt.old, tt.name); got != tt.want {
+			t.Errorf("%q of %s, now %s: %q, want %q", tt.label, tt.old, tt.name, got, tt.want)
+		}
+	}
+}
+
 // requireAddressesNow is requireAddresses after the end of the manager.
 func (r *ownRig) requireAddressesNow(want ...string) {
 	r.t.Helper()

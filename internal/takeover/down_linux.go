@@ -3,7 +3,10 @@ package takeover
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/isat-project/isat/internal/record"
 	"github.com/isat-project/isat/internal/rtnl"
@@ -64,6 +67,33 @@ func addrOfRecord(r record.Address) rtnl.Addr {
 		a.Preferred = max(time.Until(r.Preferred), time.Second)
 	}
 	return a
+}
+
+// renameDown gives what is taken down of an interface its new name, and labels that
+// begin with it, as the kernel does with those that are there (inetdev_changename).
+// mu is held.
+func (m *Manager) renameDown(index int, old, name string) error {
+	changed := false
+	for i := range m.down {
+		if d := &m.down[i]; d.Index == index {
+			d.Name, d.Label = name, relabeled(d.Label, old, name)
+			changed = true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return m.saveDown()
+}
+
+// relabeled returns a label, "eth0" or "eth0:vip", after a change of the
+// interface's name.
+func relabeled(label, old, name string) string {
+	rest, ok := strings.CutPrefix(label, old)
+	if !ok || rest != "" && rest[0] != ':' {
+		return label
+	}
+	return name[:min(len(name), max(0, unix.IFNAMSIZ-1-len(rest)))] + rest
 }
 
 // drop takes addresses off the list of those that are down. mu is held.

@@ -57,6 +57,9 @@ func (m *Manager) linkFollowed(t *taken, l rtnl.Link) {
 		if err := m.guard.rename(old.Name, l.Name); err != nil {
 			m.log.Error("guarding an interface that was renamed", "interface", l.Name, "error", err)
 		}
+		if err := m.renameDown(l.Index, old.Name, l.Name); err != nil {
+			m.log.Error("writing down what is taken down", "error", err)
+		}
 	}
 	if err := m.eligible(t.spec, l); err != nil {
 		m.log.Warn("isat can no longer do ARP on the interface and hands it back", "interface", l.Name, "reason", err)
