@@ -209,6 +209,27 @@ func TestProbeConcurrent(t *testing.T) {
 	})
 }
 
+// TestProbeEnds: what is cancelled, or answered by an address that becomes the
+// host's, asks no more.
+func TestProbeEnds(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n := l.host(macHost, "192.0.2.1/24")
+		ctx, cancel := context.WithCancel(l.t.Context())
+		p := n.probe(ctx, false, candidate, "192.0.2.6")
+		n.assign(t, candidate)
+		l.forget()
+		time.Sleep(1200 * ms)
+		if got := l.did(n); count(got, "probe "+candidate) != 0 {
+			t.Errorf("after it became the host's: %q", got)
+		}
+		cancel()
+		p.over(t, context.Canceled)
+		l.forget()
+		time.Sleep(time.Minute)
+		l.expect(n, "afterwards")
+	})
+}
+
 // TestProbeErrors: what cannot be asked, and what ends a call.
 func TestProbeErrors(t *testing.T) {
 	for _, tt := range []struct {
