@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +305,41 @@ func TestRenameWhileDown(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Label != "x0:vip" {
 		t.Errorf("the interface has %+v, %v, want the label x0:vip", all, err)
 	}
+}
+
+// What was set by hand is written down once, with the present name.
+func TestRenameWithEntries(t *testing.T) {
+	r := newOwnRig(t, DownAddress, "address add 192.0.2.1/24 dev e0")
+	r.set("192.0.2.9")
+	kept := func() (names []string) {
+		all, err := r.m.entries.Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all {
+			names = append(names, e.Interface)
+		}
+		return names
+	}
+	r.eventually("it is written down", func() bool { return slices.Equal(kept(), []string{"e0"}) })
+	r.ip("link", "set", "e0", "down")
+	r.ip("link", "set", "e0", "name", "x0")
+	r.ip("link", "set", "x0", "up")
+	r.eventually("the name is followed", func() bool { _, ok := r.host.Interface("x0"); return ok })
+	r.set("192.0.2.10")
+	r.eventually("the new one is written down", func() bool { return slices.Contains(kept(), "x0") && len(kept()) >= 2 })
+	if got := kept(); !slices.Equal(got, []string{"x0", "x0"}) {
+		t.Errorf("written down are entries of %v", got)
+	}
+}
+
+// set makes an entry by hand.
+func (r *ownRig) set(ip string) {
+	r.t.Helper()
+	if _, err := r.host.Set(host.Change{IP: netip.MustParseAddr(ip), MAC: lladdr.MustParse("02:00:00:00:00:09"), Origin: host.Administrator}); err != nil {
+		r.t.Fatal(err)
+	}
+	r.m.Administered()
 }
 
 func TestRelabeled(t *testing.T) {

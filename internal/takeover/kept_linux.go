@@ -46,6 +46,22 @@ func (m *Manager) keep() error {
 	return m.entries.Save(kept)
 }
 
+// renameKept gives what is written down of an interface its new name: by the old one
+// it would stay there, and be set on whatever interface has that name next. mu is
+// held.
+func (m *Manager) renameKept(old, name string) error {
+	kept, err := m.entries.Load()
+	if err != nil || !slices.ContainsFunc(kept, func(e record.Entry) bool { return e.Interface == old }) {
+		return err
+	}
+	for i := range kept {
+		if kept[i].Interface == old {
+			kept[i].Interface = name
+		}
+	}
+	return m.entries.Save(kept)
+}
+
 // temporaryChanged reports whether a temporary entry that is written down has moved, or
 // ends earlier than is written down. That it was heard of and ends later is not worth
 // writing. mu is held.

@@ -57,8 +57,8 @@ func (m *Manager) linkFollowed(t *taken, l rtnl.Link) {
 		if err := m.guard.rename(old.Name, l.Name); err != nil {
 			m.log.Error("guarding an interface that was renamed", "interface", l.Name, "error", err)
 		}
-		if err := m.renameDown(l.Index, old.Name, l.Name); err != nil {
-			m.log.Error("writing down what is taken down", "error", err)
+		if err := errors.Join(m.renameDown(l.Index, old.Name, l.Name), m.renameKept(old.Name, l.Name)); err != nil {
+			m.log.Error("writing down the new name of an interface", "interface", l.Name, "error", err)
 		}
 	}
 	if err := m.eligible(t.spec, l); err != nil {
