@@ -30,7 +30,7 @@ var tunables = []Node{
 	number(inet+"maxhold", 1, 1, 4096, "packets held for an unresolved host; the newest are kept"), // 4096 of 1500 bytes: 6 MB a host
 	toggle(inet+"allow_multicast", 0, "accept a multicast link-layer address of a sender"),
 	number(inet+"max_log_per_second", 1, 0, 1000, "diagnostics a second of one kind about one address; 0: none"), // beyond it is no limit
-	number(inet+"garp_rexmit_count", 0, 0, 16, "announcements after the first, at doubling intervals"),
+	number(inet+"garp_rexmit_count", 0, 0, 16, "announcements after the first, at doubling intervals; none with dad"),
 	{Name: link + "log_level", Default: 6, Min: 0, Max: 7, Description: "syslog severity up to which diagnostics are shown"}, // RFC 5424 section 6.2.1
 
 	// Ours.
