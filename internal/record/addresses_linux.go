@@ -35,6 +35,9 @@ type Address struct {
 	// (RTM_NEWROUTE of rtnetlink(7)).
 	Routes [][]byte    `json:"routes,omitzero"`
 	Owner  lladdr.Addr `json:"owner,omitzero"` // who has it
+	// Others are the interfaces that had it then, this one included, if it was not the
+	// only one.
+	Others []int `json:"others,omitzero"`
 	// InterfaceDown says that its interface was set down instead, with the address
 	// on it.
 	InterfaceDown bool      `json:"interface_down,omitzero"`

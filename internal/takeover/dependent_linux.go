@@ -9,18 +9,20 @@ import (
 	"github.com/isat-project/isat/internal/rtnl"
 )
 
-// lost returns the routes that are not there any more. What cannot be read is not
-// lost.
-func (m *Manager) lost(before []rtnl.RouteImage) []rtnl.RouteImage {
-	left := m.routes()
-	if left == nil {
-		return nil
+// keepLost narrows the routes of records down to those that went: that were there
+// before and are not now. If that cannot be found out, what may have gone stays: to
+// add a route that is there does nothing.
+func (m *Manager) keepLost(records []record.Address, before []rtnl.RouteImage) {
+	left, err := m.conn.RouteImages()
+	if err != nil {
+		m.log.Error("reading the routes that are left without an address", "error", err)
+		return
 	}
 	there := make(map[rtnl.RouteImage]bool, len(left))
 	for _, r := range left {
 		there[r] = true
 	}
-	return slices.DeleteFunc(before, func(r rtnl.RouteImage) bool { return there[r] })
+	dependent(records, slices.DeleteFunc(before, func(r rtnl.RouteImage) bool { return there[r] }))
 }
 
 // routes returns the routes of all tables, nil if they cannot be read: an address
@@ -130,8 +132,14 @@ func (m *Manager) addRoutes(images []rtnl.RouteImage) (missing []rtnl.RouteImage
 						missing, why = append(missing, chunk[f.Index]), append(why, f.Err)
 					}
 				}
+			case err != nil && len(chunk) > 1:
+				// One of them makes no sense, or they are too long for a datagram.
+				for half := range slices.Chunk(chunk, (len(chunk)+1)/2) {
+					some, words := m.addRoutes(half)
+					missing, why = append(missing, some...), append(why, words...)
+				}
 			case err != nil:
-				m.log.Error("adding routes again", "error", err)
+				missing, why = append(missing, chunk...), append(why, err)
 			}
 		}
 		if len(missing) == 0 || len(missing) == len(tried) {

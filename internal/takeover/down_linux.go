@@ -152,19 +152,35 @@ func (m *Manager) touched(c rtnl.AddrChange) {
 	}
 }
 
+// places returns on which interfaces addresses are, each once.
+func places(addrs []rtnl.Addr) map[netip.Addr][]int {
+	on := make(map[netip.Addr][]int, len(addrs))
+	for _, a := range addrs {
+		if !slices.Contains(on[a.Local], a.Index) {
+			on[a.Local] = append(on[a.Local], a.Index)
+		}
+	}
+	return on
+}
+
+// isAddedAgain reports whether an address that was taken down is where it was not
+// when that was done, or again where it was.
+func isAddedAgain(d record.Address, there map[netip.Addr][]int) bool {
+	return slices.ContainsFunc(there[d.Local], func(index int) bool {
+		return index == d.Index || !slices.Contains(d.Others, index)
+	})
+}
+
 // overtaken forgets what was taken down and is among addresses that the kernel has.
 // mu is held.
 func (m *Manager) overtaken(addrs []rtnl.Addr) {
 	if len(m.down) == 0 {
 		return
 	}
-	there := make(map[netip.Addr]bool, len(addrs))
-	for _, a := range addrs {
-		there[a.Local] = true
-	}
+	there := places(addrs)
 	var theirs []record.Address
 	for _, d := range m.down {
-		if there[d.Local] && !d.InterfaceDown && !m.unsettled[downKey{d.Index, d.Local}] {
+		if isAddedAgain(d, there) && !d.InterfaceDown && !m.unsettled[downKey{d.Index, d.Local}] {
 			theirs = append(theirs, d)
 		}
 	}

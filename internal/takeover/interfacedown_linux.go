@@ -37,7 +37,7 @@ func (m *Manager) tryInterfaceDown(d departure) error {
 	if err := errors.Join(err, m.conn.SetLink(d.index, rtnl.LinkSpec{Up: &up})); err != nil {
 		return err
 	}
-	dependent(records, m.lost(routes))
+	m.keepLost(records, routes)
 	m.setDown(records)
 	return m.saveDown()
 }

@@ -66,12 +66,9 @@ func (m *Manager) tryPutBack(index int, free []record.Address) ([]putResult, err
 	var back []rtnl.Addr
 	var order [][]netip.Prefix
 	var touched, missing []record.Address
-	there := make(map[netip.Addr]bool, len(all))
-	for _, a := range all {
-		there[a.Local] = true
-	}
+	there := places(all)
 	for _, d := range free {
-		if there[d.Local] {
+		if isAddedAgain(d, there) {
 			touched = append(touched, d)
 			continue
 		}
@@ -179,8 +176,11 @@ func (m *Manager) restoreAddresses(index int) ([]putResult, error) {
 			missing = append(missing, d)
 		}
 	}
-	if m.nameOf(index) == "" {
+	switch _, err := m.conn.Link(index); {
+	case rtnl.IsNotExist(err):
 		return m.giveUp(slices.Concat(missing, there), errGone)
+	case err != nil:
+		return nil, err // they stay written down
 	}
 	if len(there) > 0 {
 		m.drop(there)

@@ -24,7 +24,13 @@ func (m *Manager) resume(t *taken) {
 	}
 	m.overtaken(addrs)
 	for _, d := range slices.Clone(m.down) {
-		if d.Index != t.index || d.InterfaceDown {
+		if d.Index != t.index {
+			continue
+		}
+		if d.InterfaceDown { // it is down still, and the host took the address for one in use
+			if err := t.ifc.Reassign(d.Local); err != nil {
+				m.log.Warn("an address is not probed for which its interface was set down before", "interface", d.Name, "address", d.Local, "error", err)
+			}
 			continue
 		}
 		a := addrOfRecord(d)

@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -40,11 +41,17 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) error {
 			going = append(going, k)
 		}
 	}
-	if len(going) == 0 {
-		return nil // somebody else has removed them
+	all, err := m.conn.Addrs(0)
+	if err != nil {
+		return err
 	}
-	d := departure{index: a.index, name: m.nameOf(a.index), going: going, owner: owner, stood: before}
-	if a.down == DownInterface {
+	d := departure{index: a.index, name: m.nameOf(a.index), going: going, owner: owner, stood: before, places: places(all)}
+	for _, other := range m.down {
+		if on := d.places[other.Local]; !slices.Contains(on, other.Index) {
+			d.places[other.Local] = append(on, other.Index)
+		}
+	}
+	if a.down == DownInterface && len(going) > 0 { // else somebody else has removed them
 		m.setInterfaceDown(d)
 		return nil
 	}
@@ -62,11 +69,12 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) error {
 
 // departure is what is being taken down.
 type departure struct {
-	index int
-	name  string
-	going []rtnl.Addr                // the last first
-	owner map[netip.Addr]lladdr.Addr // who has them
-	stood []rtnl.Addr                // all addresses of the interface
+	index  int
+	name   string
+	going  []rtnl.Addr                // the last first
+	owner  map[netip.Addr]lladdr.Addr // who has them
+	stood  []rtnl.Addr                // all addresses of the interface
+	places map[netip.Addr][]int       // interfaces that have an address, or had it taken down
 }
 
 // maxStood is how many addresses an interface may have for their order to be kept:
@@ -92,6 +100,9 @@ func (d *departure) records(routes []rtnl.RouteImage, interfaceDown bool) []reco
 		}
 		r := recordOfAddr(a)
 		r.Name, r.Order, r.Owner, r.InterfaceDown, r.Time = d.name, order, d.owner[a.Local], interfaceDown, time.Now().UTC().Round(0)
+		if on := d.places[a.Local]; len(on) > 1 {
+			r.Others = on
+		}
 		all = append(all, r)
 	}
 	if len(routes) <= maxSuspects {
@@ -135,7 +146,7 @@ func (m *Manager) removeAddresses(d departure) error {
 	copies := standIns(routes, d.index, stay)
 	ops, _ := m.amid(d.index, copies, deletions)
 	err := m.conn.Apply(ops...)
-	dependent(records, m.lost(routes))
+	m.keepLost(records, routes)
 	m.setDown(records)
 	for _, a := range d.going {
 		m.log.Info("took down an address that somebody else uses", "interface", d.name, "address", prefixOf(a), "mac", d.owner[a.Local], "returns", !isTemporary(a))
@@ -160,17 +171,15 @@ func ignoreAbsent(err error) error {
 
 // departed tells the host that the addresses are gone, and what the kernel still
 // has. Somebody may have added one again already, and that is news to the host only
-// after it has heard that the address was gone.
+// after it has heard that the address was gone; what it says of that one then is not
+// to be forgotten here.
 func (m *Manager) departed(a *addressed, d departure) error {
+	forgetErr := m.unverified.gone(a.index, slices.Collect(maps.Keys(d.owner))...)
 	addrs, err := m.conn.Addrs(a.index)
 	if err != nil {
-		return err
+		return errors.Join(forgetErr, err)
 	}
 	isGoing := func(k rtnl.Addr) bool { _, ok := d.owner[k.Local]; return ok }
-	var ips []netip.Addr
-	for ip := range d.owner {
-		ips = append(ips, ip)
-	}
 	if slices.ContainsFunc(addrs, isGoing) {
 		own := m.hostAddresses(slices.DeleteFunc(slices.Clone(addrs), isGoing))
 		if a.device != nil {
@@ -179,7 +188,7 @@ func (m *Manager) departed(a *addressed, d departure) error {
 			err = a.ifc.SetAddresses(own)
 		}
 	}
-	return errors.Join(err, m.readdress(a.index), m.unverified.gone(a.index, ips...))
+	return errors.Join(forgetErr, err, m.readdress(a.index))
 }
 
 // nameOf returns the name of an interface, "" if it is gone.
