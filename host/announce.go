@@ -90,7 +90,7 @@ func (i *Interface) Announce(addresses ...netip.Addr) error {
 		return fmt.Errorf("announcing on %s: its link is down: %w", i.name, syscall.ENETDOWN)
 	}
 	if i.mode == Watch || i.mode == Off {
-		return fmt.Errorf("announcing on %s: ARP is %s there: %w", i.name, i.mode, syscall.EOPNOTSUPP)
+		return fmt.Errorf("announcing on %s: it is only watched, or has no ARP (%s): %w", i.name, i.mode, syscall.EOPNOTSUPP)
 	}
 	for _, ip := range addresses {
 		if why := h.checkAnnounceable(i, ip); why != nil {

@@ -37,8 +37,12 @@ func (h *Host) detect(now time.Time, o *own, in acd.Input) (reply acd.Effect) {
 
 // reportDetection tells what a machine reports. Strangers can cause conflicts at
 // will; the other events come with a change of the address and are never held
-// back.
+// back. Name is that of the address, as a logical interface has one; a claim is
+// heard and answered on the interface itself (facts 1.8).
 func (h *Host) reportDetection(now time.Time, m *machine, name string, e acd.Effect) {
+	if e.Event == event.Conflict || e.Event == event.Defended {
+		name = m.ifc.name
+	}
 	if e.Event == event.Conflict {
 		h.diagnose(now, m.ifc, event.Conflict, m.IP(), func() event.Event {
 			severity, message := m.Diagnostic(e, name)

@@ -237,6 +237,20 @@ func TestDADDefence(t *testing.T) {
 			}
 		})
 	})
+	t.Run("by its interface", func(t *testing.T) {
+		onLAN(t, func(l *lan) {
+			n := l.watching()
+			n.assign(t, candidate, func(a *host.Address) { a.Label = "e0:vip" })
+			time.Sleep(time.Minute) // it is verified
+			l.stranger(macPeer).claim()
+			if got, want := n.message(event.Conflict), "arp: 02:00:00:00:00:02 is using my IP address 192.0.2.5 on e0!"; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+			if got, want := n.message(event.Defended), "Node 02:00:00:00:00:02 is using our IP address 192.0.2.5 on e0."; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	})
 	t.Run("by its label", func(t *testing.T) {
 		onLAN(t, func(l *lan) {
 			n := l.watching()

@@ -122,7 +122,7 @@ func (i *Interface) unaskable() error {
 	case i.detached:
 		return fmt.Errorf("it is detached: %w", syscall.ENETDOWN)
 	case i.mode == Off || i.mode == Watch:
-		return fmt.Errorf("ARP is %s there: %w", i.mode, syscall.EOPNOTSUPP)
+		return fmt.Errorf("it is only watched, or has no ARP (%s): %w", i.mode, syscall.EOPNOTSUPP)
 	}
 	return fmt.Errorf("its link is down: %w", syscall.ENETDOWN)
 }

@@ -32,6 +32,11 @@ func (m *Manager) Adjust(spec Spec) {
 		m.log.Error("treating the addresses of an interface otherwise", "interface", spec.Name, "error", err)
 		return
 	}
+	if !t.spec.Observe {
+		if err := m.configure(t.present(), spec.DAD); err != nil {
+			m.log.Error("changing how long the kernel waits", "interface", spec.Name, "error", err)
+		}
+	}
 	t.ifc.SetDAD(on, spec.Reprobe)
 	if on {
 		return

@@ -25,6 +25,11 @@ const delayProbe = time.Second
 // the kernel asks (DESIGN section 4).
 const patience = 3
 
+// patienceDAD is that where own addresses are probed: the host does not ask while
+// the only address of an interface is not verified, for some 6 s with the slow
+// timers (DESIGN section 4).
+const patienceDAD = 6
+
 // heldPacket is what the kernel counts for a full Ethernet frame that waits, in
 // bytes: SKB_TRUESIZE(ETH_FRAME_LEN) of 64-bit Linux, at most. It bounds its
 // queue in bytes only (arp(7), unres_qlen), so of small packets more are held.
@@ -32,9 +37,13 @@ const heldPacket = 2304
 
 // wanted returns the neighbour parameters that isat wants on an interface, by
 // the names of /proc/sys/net/ipv4/neigh.
-func (m *Manager) wanted(name string) map[rtnl.NeighParam]uint64 {
+func (m *Manager) wanted(name string, dad bool) map[rtnl.NeighParam]uint64 {
 	s := m.host.MIB().Settings(name)
-	tries := uint64(max(s.MaxTries, patience))
+	least := patience
+	if dad {
+		least = patienceDAD
+	}
+	tries := uint64(max(s.MaxTries, least))
 	want := map[rtnl.NeighParam]uint64{
 		rtnl.ParamAppProbes:      1, // ask user space first: the miss
 		rtnl.ParamUcastProbes:    0,
@@ -50,12 +59,12 @@ func (m *Manager) wanted(name string) map[rtnl.NeighParam]uint64 {
 
 // configure records the neighbour parameters of an interface and sets those that
 // isat wants.
-func (m *Manager) configure(l rtnl.Link) error {
+func (m *Manager) configure(l rtnl.Link, dad bool) error {
 	present, err := m.conn.NeighParams(l.Index)
 	if err != nil {
 		return err
 	}
-	want := m.wanted(l.Name)
+	want := m.wanted(l.Name, dad)
 	var records []record.Record
 	for p, value := range want {
 		if present[p] == value {
@@ -174,9 +183,9 @@ func (m *Manager) Reconfigure() {
 			continue
 		}
 		t.mu.Lock()
-		l := t.link
+		l, dad := t.link, t.spec.DAD
 		t.mu.Unlock()
-		if err := m.configure(l); err != nil {
+		if err := m.configure(l, dad); err != nil {
 			m.log.Error("following a change of the tunables", "interface", l.Name, "error", err)
 		}
 	}

@@ -247,7 +247,7 @@ func (m *Manager) replaceKernel(t *taken) error {
 	if err := m.guard.prepare(); err != nil {
 		return err
 	}
-	if err := m.configure(t.link); err != nil {
+	if err := m.configure(t.link, t.spec.DAD); err != nil {
 		return err
 	}
 	if err := m.resync(t, false); err != nil {

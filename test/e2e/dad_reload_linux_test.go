@@ -81,6 +81,9 @@ func TestReloadDAD(t *testing.T) {
 	mark := reload(on, "interface e0: dad: false -> true", "interface e0: reprobe: announce -> strict")
 	wire.Await(mark, "the announcement of a present address", isAnnouncement(isatIP))
 	d.awaitOwn(isatIP, api.AddrVerified)
+	if p := isat.params("e0"); p["mcast_solicit"] != "6" { // the only address may be probed for long
+		t.Errorf("with dad the kernel waits for %s requests, want 6", p["mcast_solicit"])
+	}
 	if probes := wire.Since(mark, isProbe); len(probes) > 0 {
 		t.Errorf("a present address is probed: %v", probes[0].Packet)
 	}
@@ -118,6 +121,9 @@ func TestReloadDAD(t *testing.T) {
 		if a := d.own()[ip]; a.State != api.AddrVerified {
 			t.Errorf("without dad again: %+v of %s", a, ip)
 		}
+	}
+	if p := isat.params("e0"); p["mcast_solicit"] != "5" {
+		t.Errorf("without dad again the kernel waits for %s requests, want 5", p["mcast_solicit"])
 	}
 	if !slices.Contains(isat.addresses("e0"), "192.0.2.12/24") {
 		t.Errorf("without dad again e0 has %v, without the address that was taken away", isat.addresses("e0"))
