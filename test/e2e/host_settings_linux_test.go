@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,11 +26,26 @@ func (h *Host) params(ifname string) map[string]string {
 	return all
 }
 
+// checkTaken looks at the parameters of an interface without dad.
 func checkTaken(t *testing.T, h *Host, ifname string) {
 	t.Helper()
+	checkParams(t, h, ifname, taken)
+}
+
+// checkTakenDAD is checkTaken with dad, where the kernel waits for six requests at
+// least.
+func checkTakenDAD(t *testing.T, h *Host, ifname string) {
+	t.Helper()
+	want := maps.Clone(taken)
+	want["mcast_solicit"], want["mcast_resolicit"] = "6", "6"
+	checkParams(t, h, ifname, want)
+}
+
+func checkParams(t *testing.T, h *Host, ifname string, want map[string]string) {
+	t.Helper()
 	for name, value := range h.params(ifname) {
-		if value != taken[name] {
-			t.Errorf("%s of %s is %s, want %s", name, ifname, value, taken[name])
+		if value != want[name] {
+			t.Errorf("%s of %s is %s, want %s", name, ifname, value, want[name])
 		}
 	}
 }
