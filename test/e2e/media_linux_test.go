@@ -47,6 +47,10 @@ func TestMedia(t *testing.T) {
 			await(t, "the hub is there", func() bool { _, err := os.Stat(path); return err == nil })
 			da := StartISAT(t, a, tt.config(path, 0, isatIP))
 			StartISAT(t, b, tt.config(path, 1, peerIP))
+			// A request that comes while it is probed has no reply: the announcement is one.
+			await(t, "the address is verified", func() bool {
+				return regexp.MustCompile(`address 192\.0\.2\.1/24 (announcing|verified)\n`).MatchString(da.Tool("status").Stdout)
+			})
 			await(t, "they reach each other", func() bool { return b.Run("ping", "-c", "1", "-W", "1", isatIP).Code == 0 })
 			s := plugIn(t, path)
 			// With the two headers these are packets of the lengths of exception frames
