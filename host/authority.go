@@ -11,9 +11,10 @@ import (
 // checkAuthority reports a claim of an address that the administrator has called
 // ours though no interface has it (ATF_AUTHORITY, facts/solaris-arp-ipmp.md 3.6):
 // in the words for a published one, which is what such an address is for. Where
-// package acd watches the address, it has done so.
-func (h *Host) checkAuthority(now time.Time, ifc *Interface, p arp.Packet) {
-	if ifc.proxied[p.SenderIP] != nil || !h.deniesAuthority(ifc, p) {
+// package acd watches the address, it has done so. e is the sender's entry, nil if
+// there is none.
+func (h *Host) checkAuthority(now time.Time, ifc *Interface, p arp.Packet, e *entry) {
+	if !ifc.deniesAuthority(p, e) || ifc.proxied[p.SenderIP] != nil {
 		return
 	}
 	h.diagnose(now, ifc, event.Conflict, p.SenderIP, func() event.Event {
@@ -25,10 +26,10 @@ func (h *Host) checkAuthority(now time.Time, ifc *Interface, p arp.Packet) {
 
 // deniesAuthority reports whether a packet has another link-layer address for its
 // sender than an entry that the administrator has called ours.
-func (h *Host) deniesAuthority(ifc *Interface, p arp.Packet) bool {
-	if e := h.find(ifc, p.SenderIP); e != nil && e.authority && e.Addr() != p.SenderHW {
+func (i *Interface) deniesAuthority(p arp.Packet, e *entry) bool {
+	if e != nil && e.authority && e.Addr() != p.SenderHW {
 		return true
 	}
-	only := ifc.published[p.SenderIP]
+	only := i.published[p.SenderIP]
 	return only != nil && only.authority && only.addr() != p.SenderHW
 }

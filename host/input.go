@@ -83,11 +83,13 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, header li
 	}
 	h.showMachines(now, ifc, p)
 	claim := h.claims(p.SenderIP)
+	var sender *entry // of the sender, where it claims nothing of ours
 	switch claim {
 	case claimAnswered:
 		h.reportClaim(now, ifc, p)
 	case noClaim:
-		h.checkAuthority(now, ifc, p)
+		sender = h.find(ifc, p.SenderIP)
+		h.checkAuthority(now, ifc, p, sender)
 	}
 	if p.Operation != arp.Request && p.Operation != arp.Reply {
 		h.ignore(now, ifc, p)
@@ -102,7 +104,7 @@ func (h *Host) inputARP(now time.Time, ifc *Interface, payload []byte, header li
 	case noClaim:
 		h.hear(p)
 		if ifc.mode != Static {
-			h.learn(now, ifc, p, back)
+			h.learn(now, ifc, p, sender, back)
 		}
 	case claimAnswered:
 		target = p.SenderIP // step 6: the claimant is told whose the address is
@@ -177,12 +179,12 @@ func (h *Host) ignore(now time.Time, ifc *Interface, p arp.Packet) {
 }
 
 // learn is steps 8 to 12: an existing entry of the sender is brought up to date,
-// and one is made if the packet is for us.
-func (h *Host) learn(now time.Time, ifc *Interface, p arp.Packet, back link.SourceRoute) {
+// and one is made if the packet is for us. e is the sender's entry, nil if there is
+// none.
+func (h *Host) learn(now time.Time, ifc *Interface, p arp.Packet, e *entry, back link.SourceRoute) {
 	if p.SenderIP.IsUnspecified() {
 		return // a probe claims nothing (RFC 5227 section 1.1)
 	}
-	e := h.find(ifc, p.SenderIP)
 	if e == nil {
 		if h.wrongInterface(now, ifc, p) || !h.answersFor(ifc, p.TargetIP, p.SenderIP) {
 			return
