@@ -188,15 +188,20 @@ func (r *rig) same(want int) {
 	for ; ; time.Sleep(5 * time.Millisecond) {
 		n := 0
 		if last = r.difference(); last == "" {
+			untold := "" // difference leaves these out
 			for _, e := range r.host.Entries() {
-				if !e.Own {
-					n++
+				if e.Own {
+					continue
+				}
+				n++
+				if !e.Told {
+					untold = fmt.Sprintf("; one the kernel has not been told: %v %v %v %v", e.IP, e.MAC, e.State, e.Origin)
 				}
 			}
 			if n == want {
 				break
 			}
-			last = fmt.Sprintf("there are %d entries, want %d", n, want)
+			last = fmt.Sprintf("there are %d entries, want %d%s", n, want, untold)
 		}
 		if time.Since(began) > testPatience {
 			r.t.Fatalf("after %v the tables differ: %s", testPatience, last)

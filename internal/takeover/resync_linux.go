@@ -56,6 +56,7 @@ func (m *Manager) resyncAll() error {
 //	incomplete    -               it is demanded: its misses may have been lost
 //	probe         -               it is demanded to be confirmed
 //	failed, ours  none            deleted: the kernel would keep it for ever
+//	failed, unmarked  usable      deleted: somebody is deleting the kernel's
 //	other         any             the host's is written again
 //	none          permanent       somebody has deleted it, if the link was
 //	                              undisturbed; else it is written again
@@ -86,6 +87,8 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 			m.adopt(t, k, k.Ages.Confirmed)
 		case !known && k.Protocol == rtnl.ProtocolISAT:
 			refuse = append(refuse, rtnl.NeighbourOp{Action: rtnl.Delete, Index: t.index, IP: k.IP})
+		case known && m.isBeingDeleted(t, o, k):
+			m.neighbourDeleted(t, k.IP)
 		case known && stale(known, o, k):
 			t.ifc.Tell(k.IP)
 		}
@@ -110,6 +113,25 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 		t.ifc.Demand(demands)
 	}
 	return nil
+}
+
+// isBeingDeleted reports whether somebody is deleting an entry that the kernel was told.
+// A deletion makes it FAILED and takes the mark of the externally learned off before it
+// takes it out of the table, which it leaves undone while somebody looks at the entry
+// (neigh_delete, neigh_remove_one). What isat makes FAILED has the mark, and what the
+// kernel does by itself is neither isat's nor had been told by others.
+func (m *Manager) isBeingDeleted(t *taken, o host.Neighbour, k rtnl.Neighbour) bool {
+	if k.State != rtnl.StateFailed || k.Flags&rtnl.FlagExtLearned != 0 {
+		return false
+	}
+	t.mu.Lock()
+	mac, isForeign := t.foreign[k.IP]
+	t.mu.Unlock()
+	switch o.State {
+	case host.Valid, host.Watched, host.Fixed:
+		return k.Protocol == rtnl.ProtocolISAT || isForeign && mac == o.MAC
+	}
+	return false
 }
 
 // stale reports whether the kernel's entry is not what the host has told it.

@@ -137,6 +137,43 @@ func TestMissingPermanent(t *testing.T) {
 	}
 }
 
+// TestHalfDeleted compares the tables while somebody deletes an entry: the kernel makes
+// it FAILED first. Nothing may put it back.
+func TestHalfDeleted(t *testing.T) {
+	ip, mac := address(0, 1, 1)
+	isats := func(origin host.Origin) func(*rig) {
+		return func(r *rig) {
+			if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac, Origin: origin}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tests := map[string]func(*rig){
+		"another's permanent one": func(r *rig) {
+			r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: mac, State: rtnl.StatePermanent}})
+		},
+		"isat's permanent one": isats(host.Administrator),
+		"a learned one":        isats(host.Learned),
+	}
+	for name, put := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 0)
+			put(r)
+			r.same(1)
+			// Nobody follows changes meanwhile.
+			r.m.mu.Lock()
+			r.write([]rtnl.NeighbourOp{{Action: rtnl.Update, Index: r.index, IP: ip, State: rtnl.StateFailed}})
+			err := r.m.resync(r.m.get(r.index), true)
+			r.m.mu.Unlock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.write([]rtnl.NeighbourOp{{Action: rtnl.Delete, Index: r.index, IP: ip}})
+			r.same(0)
+		})
+	}
+}
+
 // TestUnseenFlap: a link that is up as before, but was down meanwhile, is
 // announced on.
 func TestUnseenFlap(t *testing.T) {
