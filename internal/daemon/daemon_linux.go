@@ -216,6 +216,9 @@ func (d *Daemon) takeAll() error {
 // apply makes the takeover that of a configuration: interfaces it does not name
 // are not touched here.
 func (d *Daemon) apply(c config.Config) error {
+	for _, w := range c.Ineffective(d.options.ConfigPath) {
+		d.log.Warn(w.String())
+	}
 	for _, i := range c.Interfaces {
 		spec, ok := d.spec(c, i.Name)
 		if i.IsPattern() || !ok || d.takeover.Released(i.Name) {

@@ -50,7 +50,12 @@ func TestReloadDAD(t *testing.T) {
 	t.Parallel()
 	isat, peer := NewPair(t)
 	peer.Must("ip", "addr", "add", "192.0.2.12/24", "dev", "e0")
-	d := StartISAT(t, isat, standard)
+	idle := standard + "[[dad]]\nprefix = \"192.0.2.13/32\"\n"
+	d := StartISAT(t, isat, idle)
+	warning := d.path("toml") + ":10: no [[interface]] watches its own addresses (dad = true); the policy waits until `isat take` takes another over"
+	if n := d.Said(warning); n != 1 {
+		t.Errorf("at the start it warns %d times of a policy without effect\n%s", n, d.Output())
+	}
 	wire := d.Wire("e0")
 	wire.AllowClaims("192.0.2.12 is the peer's and, for a moment, isat's")
 	isat.Must("ping", "-c", "1", peerIP)
@@ -116,7 +121,8 @@ func TestReloadDAD(t *testing.T) {
 	}
 
 	// Off: each is in use, and what was taken away is put back, as nobody watches.
-	reload(standard, "interface e0: dad: true -> false", "dad prefix 192.0.2.11/32: removed")
+	reload(idle, "interface e0: dad: true -> false", "dad prefix 192.0.2.11/32: removed")
+	await(t, "a second warning of a policy without effect", func() bool { return d.Said(warning) == 2 })
 	for _, ip := range []string{isatIP, "192.0.2.10", "192.0.2.11", "192.0.2.12"} {
 		if a := d.own()[ip]; a.State != api.AddrVerified {
 			t.Errorf("without dad again: %+v of %s", a, ip)
