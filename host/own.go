@@ -99,6 +99,18 @@ func (i *Interface) OwnAddresses() []OwnAddress {
 	return all
 }
 
+// OwnAddress returns an own address with its state, withdrawn or not; false if the
+// interface does not know it.
+func (i *Interface) OwnAddress(ip netip.Addr) (OwnAddress, bool) {
+	i.host.mu.Lock()
+	defer i.host.mu.Unlock()
+	o := i.ownAt(ip.Unmap())
+	if o == nil {
+		return OwnAddress{}, false
+	}
+	return o.snapshot(), true
+}
+
 // owns reports whether ip is an own address of the interface.
 func (i *Interface) owns(ip netip.Addr) bool {
 	o := i.ownAt(ip)

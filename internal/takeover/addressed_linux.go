@@ -16,9 +16,17 @@ import (
 // defended: one that is taken over, or the device of a host of its own.
 type addressed struct {
 	index  int
-	ifc    *host.Interface
+	ifc    ownAddresses
 	down   Down
 	device *Device // nil for one that is taken over
+}
+
+// ownAddresses is what the manager needs of a [host.Interface].
+type ownAddresses interface {
+	OwnAddress(netip.Addr) (host.OwnAddress, bool)
+	SetAddresses([]host.Address) error
+	Reassign(netip.Addr) error
+	Forsake(netip.Addr)
 }
 
 // Device is the TUN device of a host of its own.
@@ -88,7 +96,11 @@ func (m *Manager) unaddress(index int) error {
 		return nil
 	}
 	delete(m.addressed, index)
-	err := errors.Join(m.unverified.left(index), m.putAllBack(index))
+	err := m.putAllBack(index)
+	if err != nil {
+		m.owe(index, err)
+	}
+	err = errors.Join(err, m.unverified.left(index))
 	if len(m.addressed) == 0 {
 		err = errors.Join(err, m.unverified.silence.release())
 	}
@@ -122,7 +134,7 @@ func (q *usageQueue) add(updates []host.OwnAddress, newer bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, u := range updates {
-		k := downKey{u.Interface, u.Address.Prefix.Addr()}
+		k := keyOf(u)
 		if i, ok := q.at[k]; ok {
 			if newer {
 				q.updates[i] = u
@@ -174,6 +186,16 @@ func (m *Manager) runAddressed(ctx context.Context) error {
 func (m *Manager) followUsage(updates []host.OwnAddress) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.carryOut(updates)
+}
+
+// carryOut is followUsage. mu is held.
+func (m *Manager) carryOut(updates []host.OwnAddress) {
+	before := m.resumed(updates)
+	tried := make(map[downKey]bool, len(before))
+	for _, p := range before {
+		tried[keyOf(p.update)] = true
+	}
 	var indices []int
 	for _, u := range updates {
 		if !slices.Contains(indices, u.Interface) {
@@ -191,17 +213,22 @@ func (m *Manager) followUsage(updates []host.OwnAddress) {
 			if err := m.unverified.left(index); err != nil {
 				m.log.Error("letting the kernel use addresses again", "error", err)
 			}
+			if slices.ContainsFunc(before, func(p postponed) bool { return p.update.Interface == index }) {
+				if err := m.putAllBack(index); err != nil {
+					m.owe(index, err)
+				}
+			}
 			continue
 		}
 		var withdrawn, usable []host.OwnAddress
 		var free []record.Address
 		for _, u := range updates {
-			if u.Interface != index {
+			if u.Interface != index || m.isStale(a, u) {
 				continue
 			}
-			d, isDown := down[downKey{index, u.Address.Prefix.Addr()}]
+			d, isDown := down[keyOf(u)]
 			switch {
-			case u.Usage == host.Withdrawn && !isDown:
+			case u.Usage == host.Withdrawn && (!isDown || tried[keyOf(u)]): // else it is done
 				withdrawn = append(withdrawn, u)
 			case u.Usage == host.Usable && isDown:
 				free = append(free, d...)
@@ -211,16 +238,34 @@ func (m *Manager) followUsage(updates []host.OwnAddress) {
 		if err := m.takeDown(a, withdrawn); errors.Is(err, rtnl.ErrInterrupted) {
 			m.usage.again(withdrawn) // the addresses change faster than they can be read
 		} else if err != nil {
-			m.log.Error("taking addresses down that are somebody else's", "interface", m.nameOf(index), "error", err)
+			m.postpone(before, withdrawn, "taking addresses down that are somebody else's", err)
 		}
-		m.freed(index, usable)
-		err := m.putBack(index, slices.DeleteFunc(free, func(d record.Address) bool { return d.InterfaceDown }))
+		free = slices.DeleteFunc(free, func(d record.Address) bool { return d.InterfaceDown })
+		err := errors.Join(m.freed(index, usable), m.putBack(index, free))
 		if errors.Is(err, rtnl.ErrInterrupted) {
 			m.usage.again(usable)
 		} else if err != nil {
-			m.log.Error("putting addresses back", "interface", m.nameOf(index), "error", err)
+			m.postpone(before, usable, "putting addresses back", err)
 		}
 	}
+}
+
+// isStale reports whether the host says something else of an address by now, which is
+// told next: who has it may have deleted it and added it again meanwhile, and the new
+// one is not to be taken down for the old one.
+func (m *Manager) isStale(a *addressed, u host.OwnAddress) bool {
+	ip := u.Address.Prefix.Addr()
+	now, known := a.ifc.OwnAddress(ip)
+	switch {
+	case known:
+		return now.Usage != u.Usage
+	case u.Usage != host.Withdrawn:
+		return false
+	}
+	if err := m.unverified.gone(a.index, ip); err != nil {
+		m.log.Error("letting the kernel use addresses again", "error", err)
+	}
+	return true
 }
 
 // readdress makes the addresses of an interface those of the kernel. mu is held.

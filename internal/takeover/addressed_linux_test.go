@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,32 @@ var other = lladdr.MustParse("02:00:00:00:00:99")
 type ownRig struct {
 	*rig
 	stop func() // ends the manager, which puts everything back
+	log  lines
+	says *puppet
+}
+
+// puppet is an interface of the host of which the test says what becomes of addresses.
+type puppet struct {
+	*host.Interface
+	mu   sync.Mutex
+	says map[netip.Addr]host.OwnAddress
+}
+
+// OwnAddress returns what the test said last, else what the host says.
+func (p *puppet) OwnAddress(ip netip.Addr) (host.OwnAddress, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if own, ok := p.says[ip]; ok {
+		return own, true
+	}
+	return p.Interface.OwnAddress(ip)
+}
+
+// say has the puppet say this from now on.
+func (p *puppet) say(own host.OwnAddress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.says[own.Address.Prefix.Addr()] = own
 }
 
 // newOwnRig takes e0 over, with these addresses and routes.
@@ -56,7 +83,7 @@ func (r *ownRig) start(spec Spec) {
 	t := r.t
 	t.Helper()
 	var err error
-	if r.m, err = Open(Options{RuntimeDir: r.dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if r.m, err = Open(Options{RuntimeDir: r.dir, Log: slog.New(slog.NewTextHandler(&r.log, nil))}); err != nil {
 		t.Fatal(err)
 	}
 	r.host = host.New(host.Config{Neighbours: r.m, Router: r.m}) // it tells nobody: the test does
@@ -89,6 +116,12 @@ func (r *ownRig) start(spec Spec) {
 	if err := r.m.Take(spec); err != nil {
 		t.Fatal(err)
 	}
+	r.m.mu.Lock()
+	if a := r.m.addressed[r.index]; a != nil {
+		r.says = &puppet{Interface: a.ifc.(*host.Interface), says: make(map[netip.Addr]host.OwnAddress)}
+		a.ifc = r.says
+	}
+	r.m.mu.Unlock()
 	if err := r.m.Sweep(); err != nil {
 		t.Fatal(err)
 	}
@@ -130,18 +163,44 @@ func (r *ownRig) ip(args ...string) string {
 // told has the manager follow what a host tells of addresses of e0.
 func (r *ownRig) told(usage host.Usage, prefixes ...string) {
 	r.t.Helper()
-	var updates []host.OwnAddress
+	r.m.followUsage(r.tell(usage, prefixes...))
+}
+
+// tell is what happens at once when a host tells of addresses. The manager has to
+// follow what it returns.
+func (r *ownRig) tell(usage host.Usage, prefixes ...string) (updates []host.OwnAddress) {
+	r.t.Helper()
 	for _, p := range prefixes {
 		u := host.OwnAddress{Interface: r.index, Address: host.Address{Prefix: netip.MustParsePrefix(p)}, Usage: usage}
 		if usage == host.Withdrawn {
 			u.Owner, u.State = other, acd.Duplicate
 		}
 		updates = append(updates, u)
+		r.says.say(u)
 	}
 	if err := r.m.unverified.update(updates); err != nil {
 		r.t.Fatal(err)
 	}
-	r.m.followUsage(updates)
+	return updates
+}
+
+// lines is a log. It is safe for concurrent use.
+type lines struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+// count returns how often the log has a text.
+func (l *lines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.all.String(), text)
 }
 
 var lifetimes = regexp.MustCompile(`"(valid|preferred)_life_time":\d+`)

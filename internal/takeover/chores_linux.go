@@ -9,8 +9,8 @@ import (
 // down again: a large table that changes all the time shall not keep the manager busy.
 const keepRest = 10
 
-// runChores does from time to time what nobody tells of: reading settings, and
-// writing down what was set by hand.
+// runChores does from time to time what nobody tells of: reading settings, trying
+// again what the kernel has refused, and writing down what was set by hand.
 func (m *Manager) runChores(ctx context.Context) error {
 	ticker := time.NewTicker(refreshInterval)
 	defer ticker.Stop()
@@ -25,6 +25,7 @@ func (m *Manager) runChores(ctx context.Context) error {
 		if time.Since(read) >= confInterval {
 			read = time.Now()
 			m.reread()
+			m.tryAgain()
 		}
 		if began := time.Now(); !began.Before(keep) {
 			if err := m.keep(); err != nil {

@@ -102,6 +102,7 @@ func (m *Manager) drop(list []record.Address) {
 	for _, d := range list {
 		dropped[identityOf(d)] = true
 		delete(m.unsettled, downKey{d.Index, d.Local})
+		delete(m.refused, identityOf(d))
 	}
 	m.down = slices.DeleteFunc(m.down, func(d record.Address) bool { return dropped[identityOf(d)] })
 }

@@ -18,28 +18,36 @@ const keyUp = "up"
 
 // setInterfaceDown sets a whole interface down, of which some addresses are somebody
 // else's (down = "interface"). They stay on it. mu is held.
-func (m *Manager) setInterfaceDown(d departure) {
-	err := m.tryInterfaceDown(d)
-	if err != nil {
-		m.log.Error("setting an interface down that has an address of somebody else's", "interface", d.name, "error", err)
-	}
-	for _, a := range d.going {
-		m.log.Warn("set an interface down that has an address which somebody else uses; set it up to try again", "interface", d.name, "address", prefixOf(a), "mac", d.owner[a.Local])
-	}
-}
-
-func (m *Manager) tryInterfaceDown(d departure) error {
+func (m *Manager) setInterfaceDown(d departure) error {
 	routes := m.routes()
 	records := d.records(routes, true)
 	m.down = append(m.down, records...)
 	err := errors.Join(m.saveDown(), m.store.Put(record.Record{Kind: kindLink, Index: d.index, Name: d.name, Key: keyUp, Old: truth(true), New: truth(false)}))
-	up := false
-	if err := errors.Join(err, m.conn.SetLink(d.index, rtnl.LinkSpec{Up: &up})); err != nil {
-		return err
+	if err == nil {
+		up := false
+		err = m.conn.SetLink(d.index, rtnl.LinkSpec{Up: &up})
+	}
+	if err != nil {
+		m.drop(records)
+		if len(m.downed(d.index)) == 0 { // nor was it for another address
+			err = errors.Join(err, m.forgetLink(d.index))
+		}
+		return errors.Join(err, m.saveDown())
 	}
 	m.keepLost(records, routes)
 	m.setDown(records)
-	return m.saveDown()
+	if err := m.saveDown(); err != nil {
+		m.log.Error("writing down what is taken down", "error", err)
+	}
+	for _, a := range d.going {
+		m.log.Warn("set an interface down that has an address which somebody else uses; set it up to try again", "interface", d.name, "address", prefixOf(a), "mac", d.owner[a.Local])
+	}
+	return nil
+}
+
+// forgetLink forgets that an interface was set down.
+func (m *Manager) forgetLink(index int) error {
+	return m.store.Remove(func(r record.Record) bool { return r.Kind == kindLink && r.Index == index })
 }
 
 // downed returns the addresses for which an interface was set down. mu is held.
@@ -78,8 +86,7 @@ func (m *Manager) setUp(index int) {
 func (m *Manager) isUp(index int, down []record.Address) {
 	m.drop(down)
 	m.returnRoutes(index, down)
-	isLink := func(r record.Record) bool { return r.Kind == kindLink && r.Index == index }
-	if err := errors.Join(m.saveDown(), m.store.Remove(isLink)); err != nil {
+	if err := errors.Join(m.saveDown(), m.forgetLink(index)); err != nil {
 		m.log.Error("forgetting that an interface was set down", "interface", down[0].Name, "error", err)
 	}
 }
@@ -87,7 +94,7 @@ func (m *Manager) isUp(index int, down []record.Address) {
 // freed sets an interface up again when the last of the addresses is free for which
 // it was set down: a host of its own can find that out while its device is down. mu
 // is held.
-func (m *Manager) freed(index int, usable []host.OwnAddress) {
+func (m *Manager) freed(index int, usable []host.OwnAddress) error {
 	down := m.downed(index)
 	ips := make([]netip.Addr, 0, len(usable))
 	for _, u := range usable {
@@ -101,7 +108,7 @@ func (m *Manager) freed(index int, usable []host.OwnAddress) {
 	}
 	switch {
 	case len(free) == 0:
-		return
+		return nil
 	case len(free) < len(down):
 		// Their routes are added when the interface is up.
 		rest := slices.IndexFunc(m.down, func(d record.Address) bool {
@@ -114,12 +121,12 @@ func (m *Manager) freed(index int, usable []host.OwnAddress) {
 		if err := m.saveDown(); err != nil {
 			m.log.Error("writing down what is taken down", "error", err)
 		}
-		return
+		return nil
 	}
 	up := true
 	if err := m.conn.SetLink(index, rtnl.LinkSpec{Up: &up}); err != nil {
-		m.log.Error("setting an interface up again", "interface", free[0].Name, "error", err)
-		return
+		return err
 	}
 	m.isUp(index, free)
+	return nil
 }

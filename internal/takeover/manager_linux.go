@@ -86,6 +86,10 @@ type Manager struct {
 	down []record.Address
 	// unsettled are those of them of whose deletion the kernel has not told yet.
 	unsettled map[downKey]bool
+	// refused are those of them that the kernel did not take back.
+	refused map[identity]bool
+	// postponed is what is to be done with own addresses and could not be.
+	postponed []postponed
 	// unread are interfaces whose addresses changed while they were read.
 	unread []int
 	// policies say how addresses are treated; the first that matches holds.
@@ -130,7 +134,7 @@ func Open(o Options) (*Manager, error) {
 		unverified: newUnverified(newSilence(o.Log, guard.OpenSenders)), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
 		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int),
-		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool)}
+		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool), refused: make(map[identity]bool)}
 	m.taken.Store(&map[int]*taken{})
 	m.links.Store(&map[int]rtnl.Link{})
 	if err := m.open(o); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"github.com/isat-project/isat/internal/record"
 	"github.com/isat-project/isat/internal/rtnl"
@@ -36,8 +37,9 @@ var (
 )
 
 // putBack puts addresses back that were taken down of an interface, as they were,
-// with the routes that went with them. What it cannot put back, or must not because
-// somebody has added the address meanwhile, is forgotten. mu is held.
+// with the routes that went with them. What it must not put back, because somebody has
+// added the address meanwhile, is forgotten; what the kernel refuses stays written
+// down, and is an error. mu is held.
 func (m *Manager) putBack(index int, free []record.Address) error {
 	if len(free) == 0 {
 		return nil
@@ -73,23 +75,32 @@ func (m *Manager) tryPutBack(index int, free []record.Address) ([]putResult, err
 			continue
 		}
 		missing = append(missing, d)
-		back, order = append(back, addrOfRecord(d)), append(order, d.Order)
 	}
 	errs := make([]error, 1, 4)
 	results, errs[0] = m.giveUp(touched, errAddedAgain)
+	missing, err = m.acceptable(missing)
+	errs = append(errs, err)
 	if len(missing) == 0 {
-		return results, errs[0]
+		return results, errors.Join(errs...)
+	}
+	for _, d := range missing {
+		back, order = append(back, addrOfRecord(d)), append(order, d.Order)
 	}
 	steps, placed := plan(now, back, order)
 	refused, err := m.walk(index, steps)
 	if err != nil {
-		return results, errors.Join(errs[0], err)
+		return results, errors.Join(append(errs, err)...)
 	}
 	var returned []record.Address
 	for _, d := range missing {
-		if why := refused[prefixOf(addrOfRecord(d))]; why != nil {
-			some, err := m.giveUp([]record.Address{d}, why)
+		switch why := refused[prefixOf(addrOfRecord(d))]; {
+		case errors.Is(why, syscall.EEXIST):
+			some, err := m.giveUp([]record.Address{d}, errAddedAgain)
 			results, errs = append(results, some...), append(errs, err)
+			continue
+		case why != nil:
+			m.refused[identityOf(d)] = true
+			errs = append(errs, refusedError(d, why))
 			continue
 		}
 		returned = append(returned, d)
@@ -98,6 +109,32 @@ func (m *Manager) tryPutBack(index int, free []record.Address) ([]putResult, err
 	m.drop(returned)
 	m.returnRoutes(index, returned)
 	return results, errors.Join(append(errs, m.saveDown())...)
+}
+
+func refusedError(d record.Address, why error) error {
+	return fmt.Errorf("putting %v of %s back: %w", prefixOf(addrOfRecord(d)), d.Name, why)
+}
+
+// acceptable returns the addresses without those that the kernel refuses still. Each
+// that it has refused before is added and deleted to find that out: others are to be
+// moved for its place only when it can have it.
+func (m *Manager) acceptable(missing []record.Address) ([]record.Address, error) {
+	var errs []error
+	refuses := func(d record.Address) bool {
+		if !m.refused[identityOf(d)] {
+			return false
+		}
+		a := addrOfRecord(d)
+		if err := m.conn.AddAddr(a); err != nil {
+			errs = append(errs, refusedError(d, err))
+			return true
+		}
+		if err := m.conn.DeleteAddr(a); err != nil {
+			m.log.Error("making room for addresses", "error", err)
+		}
+		return false
+	}
+	return slices.DeleteFunc(missing, refuses), errors.Join(errs...)
 }
 
 // walkChunk is how many steps go in one datagram, beside what has to be around them.
@@ -118,6 +155,7 @@ func (m *Manager) walk(index int, steps []step) (refused map[netip.Prefix]error,
 		copies = standIns(m.routes(), index, moved)
 	}
 	refused = make(map[netip.Prefix]error)
+	var around []error
 	for chunk := range slices.Chunk(steps, walkChunk) {
 		changes := make([]rtnl.Op, 0, len(chunk))
 		for _, s := range chunk {
@@ -141,11 +179,14 @@ func (m *Manager) walk(index int, steps []step) (refused map[netip.Prefix]error,
 		}
 		for _, f := range batch.Failed {
 			if i := f.Index - offset; i < 0 || i >= len(chunk) {
-				m.log.Error("making room for addresses", "error", f.Err)
+				around = append(around, f.Err)
 			} else if !chunk[i].remove {
 				refused[prefixOf(chunk[i].addr)] = f.Err
 			}
 		}
+	}
+	if len(refused) == 0 && len(around) > 0 { // else all will be tried again
+		m.log.Error("making room for addresses", "error", errors.Join(around...))
 	}
 	return refused, nil
 }

@@ -42,7 +42,7 @@ func Restore(ctx context.Context, dir string, names []string, say func(string)) 
 	if err != nil {
 		return err
 	}
-	m := &Manager{conn: conn, store: store, addressRecords: down, log: slog.New(slog.DiscardHandler)}
+	m := &Manager{conn: conn, store: store, addressRecords: down, refused: make(map[identity]bool), log: slog.New(slog.DiscardHandler)}
 	if m.down, err = down.Load(); err != nil {
 		return err
 	}

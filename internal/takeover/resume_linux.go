@@ -42,6 +42,7 @@ func (m *Manager) resume(t *taken) {
 			m.log.Warn("an address that was taken down before is put back: it cannot be watched", "interface", d.Name, "address", own.Prefix, "error", err)
 			if err := m.putBack(t.index, []record.Address{d}); err != nil {
 				m.log.Error("putting addresses back", "interface", d.Name, "error", err)
+				m.owe(t.index, err)
 			}
 			continue
 		}

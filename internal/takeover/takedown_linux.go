@@ -16,8 +16,8 @@ import (
 // goingChunk is how many addresses are deleted in one datagram.
 const goingChunk = 200
 
-// takeDown takes addresses of an interface down that are somebody else's. mu is
-// held.
+// takeDown takes addresses of an interface down that are somebody else's. Those that
+// the kernel does not take down stay there, and are not written down. mu is held.
 func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) error {
 	if len(withdrawn) == 0 {
 		return nil
@@ -34,10 +34,14 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) error {
 	for _, own := range withdrawn {
 		owner[own.Address.Prefix.Addr()] = own.Owner
 	}
+	isDown := make(map[identity]bool, len(m.down))
+	for _, d := range m.down {
+		isDown[identityOf(d)] = true
+	}
 	// The last first: for each primary that goes the kernel makes the routes of all its
 	// secondaries anew.
 	for _, k := range slices.Backward(before) {
-		if _, ok := owner[k.Local]; ok {
+		if _, ok := owner[k.Local]; ok && !isDown[identity{k.Index, k.Local, k.Prefix}] {
 			going = append(going, k)
 		}
 	}
@@ -52,19 +56,17 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) error {
 		}
 	}
 	if a.down == DownInterface && len(going) > 0 { // else somebody else has removed them
-		m.setInterfaceDown(d)
-		return nil
+		return m.setInterfaceDown(d)
 	}
+	var errs []error
 	for some := range slices.Chunk(going, goingChunk) {
 		d.going = some
-		if err := m.removeAddresses(d); err != nil {
-			m.log.Error("taking an address down that is somebody else's", "interface", d.name, "error", err)
-		}
+		errs = append(errs, m.removeAddresses(d))
 	}
-	if err := m.departed(a, d); !errors.Is(err, rtnl.ErrInterrupted) {
-		return err
+	if err := m.departed(a, d); !errors.Is(err, rtnl.ErrInterrupted) { // else the kernel's own words follow
+		errs = append(errs, err)
 	}
-	return nil // the kernel's own words follow
+	return errors.Join(errs...)
 }
 
 // departure is what is being taken down.
@@ -144,29 +146,72 @@ func (m *Manager) removeAddresses(d departure) error {
 		m.unsettled[downKey{d.index, a.Local}] = true
 	}
 	copies := standIns(routes, d.index, stay)
-	ops, _ := m.amid(d.index, copies, deletions)
-	err := m.conn.Apply(ops...)
+	ops, offset := m.amid(d.index, copies, deletions)
+	gone, refused := m.gone(d, m.conn.Apply(ops...), offset)
+	if refused != nil {
+		records = m.stayed(d, gone, records)
+	}
 	m.keepLost(records, routes)
 	m.setDown(records)
-	for _, a := range d.going {
+	for _, a := range gone {
 		m.log.Info("took down an address that somebody else uses", "interface", d.name, "address", prefixOf(a), "mac", d.owner[a.Local], "returns", !isTemporary(a))
 	}
-	return errors.Join(ignoreAbsent(err), m.saveDown())
+	if err := m.saveDown(); err != nil {
+		m.log.Error("writing down what is taken down", "error", err)
+	}
+	return refused
 }
 
-// ignoreAbsent leaves out of the errors of a batch that something was not there.
-func ignoreAbsent(err error) error {
+// gone returns which of the addresses that were to be deleted are gone, by the error
+// of the datagram, in which the deletions begin at offset; and why others are not, nil
+// if all are.
+func (m *Manager) gone(d departure, err error, offset int) (gone []rtnl.Addr, refused error) {
 	var batch *rtnl.BatchError
-	if !errors.As(err, &batch) {
-		return err
+	switch {
+	case err == nil:
+		return d.going, nil
+	case !errors.As(err, &batch): // it is unknown what was done
+		left, readErr := m.conn.Addrs(d.index)
+		if readErr != nil {
+			return d.going, errors.Join(err, readErr)
+		}
+		return slices.DeleteFunc(slices.Clone(d.going), func(a rtnl.Addr) bool { return isAmong(left, a) }), err
 	}
-	var rest []error
+	var around, there []error
+	stay := make(map[int]bool)
 	for _, f := range batch.Failed {
-		if !rtnl.IsNotExist(f.Err) {
-			rest = append(rest, f.Err)
+		switch i := f.Index - offset; {
+		case rtnl.IsNotExist(f.Err):
+		case i < 0 || i >= len(d.going):
+			around = append(around, f.Err)
+		default:
+			stay[i] = true
+			there = append(there, f.Err)
 		}
 	}
-	return errors.Join(rest...)
+	for i, a := range d.going {
+		if !stay[i] {
+			gone = append(gone, a)
+		}
+	}
+	if len(there) == 0 && len(around) > 0 {
+		m.log.Error("taking an address down that is somebody else's", "interface", d.name, "error", errors.Join(around...))
+	}
+	return gone, errors.Join(there...)
+}
+
+// stayed follows that the kernel has not taken down all that it was to: nothing says
+// of the others that they are down. It returns the records of those that are.
+func (m *Manager) stayed(d departure, gone []rtnl.Addr, records []record.Address) []record.Address {
+	for _, a := range d.going {
+		if !isAmong(gone, a) {
+			delete(m.unsettled, downKey{d.index, a.Local})
+			delete(d.owner, a.Local) // it is neither absent nor to be forgotten
+		}
+	}
+	isDown := func(r record.Address) bool { return isAmong(gone, addrOfRecord(r)) }
+	m.drop(slices.DeleteFunc(slices.Clone(records), isDown))
+	return slices.DeleteFunc(records, func(r record.Address) bool { return !isDown(r) })
 }
 
 // departed tells the host that the addresses are gone, and what the kernel still

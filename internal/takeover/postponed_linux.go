@@ -1,0 +1,78 @@
+package takeover
+
+import (
+	"slices"
+
+	"github.com/isat-project/isat/host"
+)
+
+// postponed is what the host has told of an own address and could not be done: the
+// kernel has refused it, or could not be asked. It is tried again every 5 seconds,
+// until it is done or the host tells something else.
+type postponed struct {
+	update host.OwnAddress
+	why    string // as it was logged
+}
+
+// postpone notes what could not be done. A reason that before has is not logged
+// again. mu is held.
+func (m *Manager) postpone(before []postponed, updates []host.OwnAddress, what string, err error) {
+	why := err.Error()
+	if !slices.ContainsFunc(before, func(p postponed) bool { return p.why == why }) && len(updates) > 0 {
+		m.log.Error(what+"; it is tried again", "interface", m.nameOf(updates[0].Interface), "error", err)
+	}
+	m.delay(updates, why)
+}
+
+// delay has updates tried again, each once. mu is held.
+func (m *Manager) delay(updates []host.OwnAddress, why string) {
+	m.resumed(updates)
+	for _, u := range updates {
+		m.postponed = append(m.postponed, postponed{u, why})
+	}
+}
+
+// owe postpones putting back what is down of an interface that nobody looks after any
+// more. Why is for the caller to log. mu is held.
+func (m *Manager) owe(index int, why error) {
+	var updates []host.OwnAddress
+	for _, d := range m.down {
+		u := host.OwnAddress{Interface: index, Address: host.Address{Prefix: prefixOf(addrOfRecord(d))}, Usage: host.Usable}
+		isSame := func(o host.OwnAddress) bool { return keyOf(o) == keyOf(u) } // with another network
+		if d.Index == index && !slices.ContainsFunc(updates, isSame) {
+			updates = append(updates, u)
+		}
+	}
+	m.delay(updates, why.Error())
+}
+
+// resumed takes those out of what is postponed of whose addresses there is news, and
+// returns them. mu is held.
+func (m *Manager) resumed(updates []host.OwnAddress) (before []postponed) {
+	if len(m.postponed) == 0 {
+		return nil
+	}
+	news := make(map[downKey]bool, len(updates))
+	for _, u := range updates {
+		news[keyOf(u)] = true
+	}
+	m.postponed = slices.DeleteFunc(m.postponed, func(p postponed) bool {
+		if news[keyOf(p.update)] {
+			before = append(before, p)
+		}
+		return news[keyOf(p.update)]
+	})
+	return before
+}
+
+// tryAgain does what was postponed, if it can be done now. mu is held.
+func (m *Manager) tryAgain() {
+	updates := make([]host.OwnAddress, 0, len(m.postponed))
+	for _, p := range m.postponed {
+		updates = append(updates, p.update)
+	}
+	m.carryOut(updates)
+}
+
+// keyOf returns the address that the host tells of.
+func keyOf(u host.OwnAddress) downKey { return downKey{u.Interface, u.Address.Prefix.Addr()} }

@@ -1,0 +1,149 @@
+package takeover
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/isat-project/isat/host"
+)
+
+// refused has the manager follow what a host tells while the kernel refuses every
+// change (EPERM), so often, and looks at what is so then.
+func (r *ownRig) refused(times int, look func(), usage host.Usage, prefixes ...string) {
+	r.t.Helper()
+	updates := r.tell(usage, prefixes...)
+	r.m.mu.Lock() // the chores are not to try again meanwhile
+	defer r.m.mu.Unlock()
+	withoutNetAdmin(r.t, func() {
+		for range times {
+			r.m.carryOut(updates)
+		}
+	})
+	look()
+}
+
+// tryAgain does what the chores do.
+func (r *ownRig) tryAgain() {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	r.m.tryAgain()
+}
+
+// withoutNetAdmin runs f without CAP_NET_ADMIN. Capabilities are of a thread; the
+// test is locked to its own, which takes them back from its permitted set.
+func withoutNetAdmin(t *testing.T, f func()) {
+	t.Helper()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var before [2]unix.CapUserData
+	if err := unix.Capget(&header, &before[0]); err != nil {
+		t.Fatal(err)
+	}
+	during := before
+	during[0].Effective &^= 1 << unix.CAP_NET_ADMIN
+	if err := unix.Capset(&header, &during[0]); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Capset(&header, &before[0]); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	f()
+}
+
+// What the kernel does not take down is tried again, and nothing says meanwhile that
+// it was taken down.
+func TestRefusedTakingDown(t *testing.T) {
+	for _, down := range []Down{DownAddress, DownInterface} {
+		t.Run(down.String(), func(t *testing.T) {
+			r := newOwnRig(t, down, everything...)
+			before := r.state()
+			r.refused(3, func() {
+				r.requireState(before, "after the refusal")
+				r.requireRecords(0)
+				if len(r.m.down) > 0 || len(r.m.unsettled) > 0 {
+					t.Errorf("%+v is down, %v is awaited", r.m.down, r.m.unsettled)
+				}
+				if got := unverifiedSet(t); got != "192.0.2.1" {
+					t.Errorf("the rule is for %s, want 192.0.2.1", got)
+				}
+				if n := r.log.count("level=ERROR"); n != 1 {
+					t.Errorf("%d errors are logged, want 1:\n%s", n, r.log.all.String())
+				}
+				if n := r.log.count("took down") + r.log.count("set an interface down"); n > 0 {
+					t.Errorf("it logs what it has not done:\n%s", r.log.all.String())
+				}
+			}, host.Withdrawn, "192.0.2.1/24")
+			r.tryAgain()
+			if r.state() == before {
+				t.Error("it is not taken down")
+			}
+			r.requireRecords(1)
+			r.told(host.Usable, "192.0.2.1/24")
+			r.requireState(before, "after the return")
+			r.requireRecords(0)
+			if n := r.log.count("level=ERROR"); n != 1 {
+				t.Errorf("%d errors are logged, want 1:\n%s", n, r.log.all.String())
+			}
+		})
+	}
+}
+
+// An address that the host has claimed back meanwhile is not taken down late.
+func TestRefusedTakingDownIsMoot(t *testing.T) {
+	r := newOwnRig(t, DownAddress, everything...)
+	before := r.state()
+	r.refused(1, func() {}, host.Withdrawn, "192.0.2.1/24")
+	r.told(host.Usable, "192.0.2.1/24")
+	r.tryAgain()
+	r.requireState(before, "after another try")
+	r.requireRecords(0)
+}
+
+// What the kernel does not take back is tried again, and is then as it was.
+func TestRefusedPuttingBack(t *testing.T) {
+	for _, down := range []Down{DownAddress, DownInterface} {
+		t.Run(down.String(), func(t *testing.T) {
+			r := newOwnRig(t, down, everything...)
+			before := r.state()
+			r.told(host.Withdrawn, "192.0.2.1/24", "10.0.0.1/8")
+			without := r.state()
+			r.refused(3, func() {
+				r.requireState(without, "after the refusal")
+				r.requireRecords(2)
+				if n := r.log.count("level=ERROR"); n != 1 {
+					t.Errorf("%d errors are logged, want 1:\n%s", n, r.log.all.String())
+				}
+			}, host.Usable, "192.0.2.1/24", "10.0.0.1/8")
+			r.tryAgain()
+			r.requireState(before, "after another try")
+			r.requireRecords(0)
+			if n := r.log.count("level=ERROR"); n != 1 {
+				t.Errorf("%d errors are logged, want 1:\n%s", n, r.log.all.String())
+			}
+		})
+	}
+}
+
+// What the kernel does not take back when nobody looks after it any more stays written
+// down, and the chores try again.
+func TestRefusedPuttingAllBack(t *testing.T) {
+	r := newOwnRig(t, DownAddress, everything...)
+	before := r.state()
+	r.told(host.Withdrawn, "192.0.2.1/24")
+	r.m.mu.Lock()
+	withoutNetAdmin(t, func() {
+		if err := r.m.unaddress(r.index); err == nil || !strings.Contains(err.Error(), "putting 192.0.2.1/24 of e0 back: ") {
+			t.Errorf("putting it back is %v, want an error that names the address", err)
+		}
+	})
+	r.requireRecords(1)
+	r.m.mu.Unlock()
+	r.eventually("it is there again", func() bool {
+		records, err := r.m.addressRecords.Load()
+		return err == nil && len(records) == 0
+	})
+	r.requireState(before, "when the chores have tried again")
+}
