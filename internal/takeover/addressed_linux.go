@@ -241,7 +241,7 @@ func (m *Manager) carryOut(updates []host.OwnAddress) {
 			m.postpone(before, withdrawn, "taking addresses down that are somebody else's", err)
 		}
 		free = slices.DeleteFunc(free, func(d record.Address) bool { return d.InterfaceDown })
-		err := errors.Join(m.freed(index, usable), m.putBack(index, free))
+		err := errors.Join(m.returned(index, usable), m.putBack(index, free))
 		if errors.Is(err, rtnl.ErrInterrupted) {
 			m.usage.again(usable)
 		} else if err != nil {
@@ -282,6 +282,9 @@ func (m *Manager) readdress(index int) error {
 		return err
 	}
 	m.overtaken(addrs)
+	if a != nil {
+		m.deletedWhileDown(a, addrs)
+	}
 	own := m.hostAddresses(addrs)
 	if t == nil {
 		return a.follow(own)

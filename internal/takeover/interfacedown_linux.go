@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/record"
@@ -73,11 +74,34 @@ func (m *Manager) setUp(index int) {
 	if l, err := m.conn.Link(index); err != nil || l.Flags&rtnl.LinkUp == 0 {
 		return
 	}
-	m.isUp(index, down)
 	for _, d := range down {
-		if err := a.ifc.Reassign(d.Local); err != nil {
+		if err := a.ifc.Reassign(d.Local); err != nil && !errors.Is(err, syscall.ENXIO) { // it was deleted meanwhile
 			m.log.Error("probing an address of an interface that is up again", "interface", d.Name, "address", d.Local, "error", err)
 		}
+	}
+	// The host thinks that they are being put back until they are named.
+	if err := m.readdress(index); err != nil {
+		m.log.Error("reading the addresses of an interface that is up again", "interface", down[0].Name, "error", err)
+	}
+	m.isUp(index, down)
+}
+
+// deletedWhileDown has the host forget addresses for which an interface was set down
+// and which somebody has deleted since: addrs, those that it has, are without them. A
+// device does not wait for them any more. mu is held.
+func (m *Manager) deletedWhileDown(a *addressed, addrs []rtnl.Addr) {
+	var deleted []netip.Addr
+	for _, d := range m.downed(a.index) {
+		if !slices.ContainsFunc(addrs, func(k rtnl.Addr) bool { return k.Local == d.Local }) {
+			a.ifc.Forsake(d.Local)
+			deleted = append(deleted, d.Local)
+		}
+	}
+	if a.device == nil {
+		return // it stays down until somebody sets it up
+	}
+	if err := m.freed(a.index, deleted); err != nil {
+		m.log.Error("setting a device up again", "interface", m.nameOf(a.index), "error", err)
 	}
 }
 
@@ -91,15 +115,28 @@ func (m *Manager) isUp(index int, down []record.Address) {
 	}
 }
 
-// freed sets an interface up again when the last of the addresses is free for which
-// it was set down: a host of its own can find that out while its device is down. mu
-// is held.
-func (m *Manager) freed(index int, usable []host.OwnAddress) error {
-	down := m.downed(index)
+// returned follows that addresses may be used, of which some may be those for which
+// an interface was set down. mu is held.
+func (m *Manager) returned(index int, usable []host.OwnAddress) error {
+	if len(usable) == 0 || len(m.downed(index)) == 0 {
+		return nil
+	}
 	ips := make([]netip.Addr, 0, len(usable))
 	for _, u := range usable {
 		ips = append(ips, u.Address.Prefix.Addr())
 	}
+	// The host thinks that they are being put back until they are named.
+	if err := m.readdress(index); err != nil {
+		return err
+	}
+	return m.freed(index, ips)
+}
+
+// freed sets an interface up again when the last of the addresses is free for which
+// it was set down: a host of its own can find that out while its device is down. mu
+// is held.
+func (m *Manager) freed(index int, ips []netip.Addr) error {
+	down := m.downed(index)
 	var free []record.Address
 	for _, d := range down {
 		if slices.Contains(ips, d.Local) {

@@ -194,6 +194,9 @@ func (m *Manager) walk(index int, steps []step) (refused map[netip.Prefix]error,
 // putAllBack puts back what is down of an interface whose addresses isat looks
 // after no more. mu is held.
 func (m *Manager) putAllBack(index int) error {
+	for _, d := range m.downed(index) {
+		m.log.Warn(fmt.Sprintf("isat: address %v of %s: in use again, though somebody else used it: nobody watches it any more", prefixOf(addrOfRecord(d)), d.Name), "mac", d.Owner)
+	}
 	results, err := m.restoreAddresses(index)
 	for _, r := range results {
 		if r.err == nil {

@@ -363,9 +363,30 @@ func TestDADInterfaceDown(t *testing.T) {
 	await(t, "it is verified", func() bool { s := d.ownState("e0", isatIP); return s == "announcing" || s == "verified" })
 	await(t, "all is what it was", func() bool { return n.isat.configuration() == before })
 
+	// What the administrator deletes is the host's no more, in use or not.
+	isKnown := func() bool { return d.ownState("e0", isatIP) != "" }
+	n.isat.Must("ip", "address", "delete", isatIP+"/24", "dev", "e0")
+	await(t, "the address is forgotten after its recovery", func() bool { return !isKnown() })
+	n.isat.Must("ip", "address", "add", isatIP+"/24", "brd", "+", "dev", "e0")
+	await(t, "it is verified once more", func() bool { s := d.ownState("e0", isatIP); return s == "announcing" || s == "verified" })
+	n.claim(t, isatIP, "the interface is down", func() bool { return !isUp() })
+	n.isat.Must("ip", "address", "delete", isatIP+"/24", "dev", "e0")
+	await(t, "the duplicate is forgotten", func() bool { return !isKnown() })
+	if isUp() {
+		t.Error("the interface was set up by nobody")
+	}
+	n.concede(isatIP)
+	n.isat.Must("ip", "address", "add", isatIP+"/24", "brd", "+", "dev", "e0")
+	n.isat.Must("ip", "link", "set", "e0", "up")
+	await(t, "it is verified once more", func() bool { s := d.ownState("e0", isatIP); return s == "announcing" || s == "verified" })
+	before = n.isat.configuration()
+
 	n.claim(t, isatIP, "the interface is down", func() bool { return !isUp() })
 	d.Stop()
 	await(t, "all is what it was at the end", func() bool { return isUp() && n.isat.configuration() == before })
+	if !strings.Contains(d.Output(), isatIP+"/24 of e0: in use again, though somebody else used it") {
+		t.Error("it does not say whose address is in use again")
+	}
 }
 
 // TestDADTUN: a host of its own probes its addresses, loses one that somebody else
