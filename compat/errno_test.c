@@ -183,6 +183,7 @@ static const struct test tests[] = {
 	/* Entries. */
 	{"ENXIO: no entry, SIOCGARP", SIOCGARP, ENXIO, .ip = NO_ENTRY},
 	{"ENXIO: no entry, SIOCDARP", SIOCDARP, ENXIO, .ip = NO_ENTRY},
+	{"ENXIO: no published entry, SIOCDARP", SIOCDARP, ENXIO, .ip = NO_ENTRY, .flags = ATF_PUBL},
 	{"ENXIO: no entry, SIOCGXARP", SIOCGXARP, ENXIO, .ip = NO_ENTRY},
 	{"ENXIO: no entry, SIOCDXARP", SIOCDXARP, ENXIO, .ip = NO_ENTRY},
 	{"ENOTSUP: SIOCSARP of an own address", SIOCSARP, ENOTSUP, .ip = OWN},

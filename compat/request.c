@@ -103,6 +103,7 @@ static int kernels(int fd, unsigned long cmd, void *arg, ioctl_function *kernel)
 		case EHOSTUNREACH: /* there is no interface for the address */
 		case ENETUNREACH:
 		case ENODEV:
+		case ENOENT:       /* there is no published entry */
 		case ENOTTY:       /* the descriptor is of another family than AF_INET */
 		case EPFNOSUPPORT: /* and so is arp_pa */
 			errno = ENXIO;
