@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -25,6 +26,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NO_ENTRY "192.0.2.10"
@@ -70,7 +72,7 @@ struct test {
 	unsigned long cmd;
 	int want; /* errno */
 	const char *ip, *dev;
-	enum { ROOT, NOBODY } who;
+	enum { ROOT, NOBODY, ADMIN } who; /* ADMIN is nobody with CAP_NET_ADMIN */
 	enum { INET, INET6, UNIX, FILE_, CLOSED } fd;
 	enum { SOUND, NOWHERE, UNMAPPED, CUT, READ_ONLY } pointer;
 	int pa_family, ha_family; /* 0: the usual one */
@@ -89,6 +91,15 @@ static const struct test tests[] = {
 	{"EPERM: SIOCSXARP without privilege and with a bad pointer", SIOCSXARP, EPERM, .who = NOBODY, .pointer = UNMAPPED},
 	{"EPERM: SIOCDXARP without privilege and with a bad pointer", SIOCDXARP, EPERM, .who = NOBODY, .pointer = NOWHERE},
 	{"EPERM: SIOCSXARP without privilege on AF_INET6", SIOCSXARP, EPERM, .ip = ENTRY, .who = NOBODY, .fd = INET6},
+	{"EPERM: SIOCSARP without privilege on AF_INET6", SIOCSARP, EPERM, .ip = ENTRY, .who = NOBODY, .fd = INET6},
+	{"EPERM: SIOCSARP without privilege, unknown name", SIOCSARP, EPERM, .ip = ENTRY, .dev = "bge0", .who = NOBODY},
+	{"EPERM: SIOCSARP with CAP_NET_ADMIN", SIOCSARP, EPERM, .ip = ENTRY, .who = ADMIN},
+	{"EPERM: SIOCSARP with CAP_NET_ADMIN, published", SIOCSARP, EPERM, .ip = ENTRY, .who = ADMIN, .flags = ATF_PUBL},
+	{"EPERM: SIOCDARP with CAP_NET_ADMIN", SIOCDARP, EPERM, .ip = ENTRY, .who = ADMIN},
+	{"EPERM: SIOCDARP with CAP_NET_ADMIN, no entry", SIOCDARP, EPERM, .ip = NO_ENTRY, .who = ADMIN},
+	{"EPERM: SIOCSXARP with CAP_NET_ADMIN", SIOCSXARP, EPERM, .ip = ENTRY, .who = ADMIN},
+	{"EPERM: SIOCSARP with CAP_NET_ADMIN and with a bad pointer", SIOCSARP, EPERM, .who = ADMIN, .pointer = UNMAPPED},
+	{"EPERM: SIOCSARP with CAP_NET_ADMIN on AF_INET6", SIOCSARP, EPERM, .ip = ENTRY, .who = ADMIN, .fd = INET6},
 	{"SIOCGARP without privilege", SIOCGARP, 0, .ip = ENTRY, .who = NOBODY},
 	{"SIOCGXARP without privilege", SIOCGXARP, 0, .ip = ENTRY, .who = NOBODY},
 
@@ -204,6 +215,11 @@ static const struct test tests[] = {
 	{"SIOCGARP by the kernel, which has to be told the interface", SIOCGARP, 0, .ip = KERNELS, .dev = "k0"},
 	{"EINVAL: SIOCSARP by the kernel", SIOCSARP, EINVAL, .ip = KERNELS, .ha_family = ARPHRD_ARCNET},
 	{"SIOCDARP by the kernel", SIOCDARP, 0, .ip = KERNELS},
+	{"EPERM: SIOCSARP by the kernel without privilege", SIOCSARP, EPERM, .ip = KERNELS, .who = NOBODY},
+	{"EPERM: SIOCDARP by the kernel without privilege", SIOCDARP, EPERM, .ip = KERNELS, .who = NOBODY},
+	{"ENXIO: no entry of the kernel, SIOCDARP with CAP_NET_ADMIN", SIOCDARP, ENXIO, .ip = KERNELS, .who = ADMIN},
+	{"SIOCSARP by the kernel with CAP_NET_ADMIN", SIOCSARP, 0, .ip = KERNELS, .who = ADMIN},
+	{"SIOCDARP by the kernel with CAP_NET_ADMIN, by name", SIOCDARP, 0, .ip = KERNELS, .dev = "k0", .who = ADMIN},
 };
 
 static int or_zero(int given, int usual)
@@ -278,6 +294,22 @@ static int descriptor(const struct test *t)
 }
 
 /*
+ * Is another one from now on; ROOT is who it was.
+ */
+static void become(int who)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	need(seteuid(who == ROOT ? 0 : 65534) == 0, "seteuid");
+	if (who != ADMIN)
+		return;
+	need(syscall(SYS_capget, &header, sets) == 0, "capget");
+	sets[CAP_TO_INDEX(CAP_NET_ADMIN)].effective |= CAP_TO_MASK(CAP_NET_ADMIN);
+	need(syscall(SYS_capset, &header, sets) == 0, "capset");
+}
+
+/*
  * Valgrind is told by errno_test.supp that what is in here is bad on purpose.
  */
 __attribute__((noinline)) static int with_bad_pointer(int fd, unsigned long cmd, void *arg)
@@ -309,8 +341,7 @@ static int call(const struct test *t, void *copy)
 	memcpy(copy, arg, size);
 	if (t->pointer == READ_ONLY)
 		need(mprotect(memory, page, PROT_READ) == 0, "mprotect");
-	if (t->who == NOBODY)
-		need(seteuid(65534) == 0, "seteuid");
+	become(t->who);
 	errno = 12345;
 	switch (t->pointer) {
 	case SOUND:
@@ -330,8 +361,7 @@ static int call(const struct test *t, void *copy)
 		break;
 	}
 	int error = errno;
-	if (t->who == NOBODY)
-		need(seteuid(0) == 0, "seteuid");
+	become(ROOT);
 	bool get = t->cmd == SIOCGARP || t->cmd == SIOCGXARP;
 	if ((result < 0 || !get) && memcmp(copy, arg, size) != 0)
 		report(t->name, false, "the struct has changed, errno %d", error, 0);

@@ -43,12 +43,12 @@ static size_t make_packet(uint8_t *to)
 }
 
 /*
- * What the library waits for: yes without a struct, ENXIO, the struct of a GET, or
- * lines.
+ * What the library waits for: yes without a struct, ENXIO, EPERM, the struct of a
+ * GET, or lines.
  */
 static size_t make_answer(uint8_t *to, uint8_t input)
 {
-	static const uint8_t yes[] = {0x01, 0}, unknown[] = {0x03, 0, ENXIO, 0};
+	static const uint8_t yes[] = {0x01, 0}, unknown[] = {0x03, 0, ENXIO, 0}, refused[] = {0x03, 0, EPERM, 0};
 	static const uint8_t plain[] = {0x09, 1}, extended[] = {0x09, 2}, lines[] = {0x11, 87};
 	const uint8_t *answer = yes;
 	size_t n = sizeof(yes);
@@ -58,7 +58,7 @@ static size_t make_answer(uint8_t *to, uint8_t input)
 	if ((input & 7) >= 6) {
 		answer = lines;
 	} else if (random_below(4) == 0) {
-		answer = unknown;
+		answer = random_below(4) > 0 ? unknown : refused;
 		n = sizeof(unknown);
 	} else if ((input & 7) == 1) {
 		answer = plain;

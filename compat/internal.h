@@ -40,6 +40,9 @@ struct answer_header {
 /* No ioctl: the next lines of /proc/net/arp that the kernel does not have. */
 #define COMMAND_TABLE 1
 
+/* No ioctl: whether the interface of a struct arpreq is isat's, ENXIO if it is not. */
+#define COMMAND_WHOSE 2
+
 /* The longest answer, which is one of COMMAND_TABLE (package ioctl, MaxAnswer). */
 #define MAX_ANSWER (32 << 10)
 

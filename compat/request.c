@@ -68,6 +68,18 @@ static int ask(struct connection *c, uint32_t cmd, int family, void *arg, size_t
 	return connection_receive(c, in, 2, false, &len);
 }
 
+/*
+ * What comes of the EPERM of the daemon. It does not know of CAP_NET_ADMIN, which is
+ * enough for the kernel: ENXIO, as for others, if the request is about an interface
+ * that isat has not taken over. The kernel looks at the caller's rights by itself.
+ */
+static int refused(struct connection *c, uint32_t cmd, int family, void *arg)
+{
+	if (is_get(cmd) || size_of(cmd) != sizeof(struct arpreq) || family != AF_INET)
+		return EPERM;
+	return ask(c, COMMAND_WHOSE, family, arg, size_of(cmd)) == ENXIO ? ENXIO : EPERM;
+}
+
 static int daemons(int fd, uint32_t cmd, int family, void *arg)
 {
 	struct connection c;
@@ -82,6 +94,8 @@ static int daemons(int fd, uint32_t cmd, int family, void *arg)
 		error = ask(&c, cmd, family, NULL, 0);
 		if (error == ENXIO) /* the daemon is of another network namespace */
 			error = KERNELS;
+		else if (error == EPERM)
+			error = refused(&c, cmd, family, arg);
 		else if (error == 0)
 			error = ask(&c, cmd, family, arg, size_of(cmd));
 	}

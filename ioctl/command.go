@@ -23,6 +23,11 @@ const (
 	// The first one of a connection takes the table as it is then; the answer after
 	// the last line is empty, and the next request starts again.
 	Table Command = 1
+
+	// Whose is no ioctl either: with the [ARPReq] of a SET or DELETE it asks whether
+	// the interface of that is one on which the daemon does ARP, and ENXIO is no. It
+	// is for those who may read.
+	Whose Command = 2
 )
 
 // String returns the name in C.
@@ -42,6 +47,8 @@ func (c Command) String() string {
 		return "SIOCDXARP"
 	case Table:
 		return "table"
+	case Whose:
+		return "whose"
 	}
 	return fmt.Sprintf("ioctl %#x", uint32(c))
 }
@@ -50,7 +57,7 @@ func (c Command) String() string {
 // false for what is none of the commands above.
 func (c Command) Size() (n int, known bool) {
 	switch c {
-	case SIOCDARP, SIOCGARP, SIOCSARP:
+	case SIOCDARP, SIOCGARP, SIOCSARP, Whose:
 		return ARPReqLen, true
 	case SIOCSXARP, SIOCGXARP, SIOCDXARP:
 		return XARPReqLen, true
@@ -60,12 +67,12 @@ func (c Command) Size() (n int, known bool) {
 	return 0, false
 }
 
-// Operation is what an ioctl does with an entry.
+// Operation is what a command does with entries.
 type Operation uint8
 
 // The operations.
 const (
-	List Operation = iota // [Table]
+	List Operation = iota // [Table], and [Whose], which does nothing
 	Get
 	Set
 	Delete

@@ -164,6 +164,7 @@ func TestCommands(t *testing.T) {
 		{SIOCGXARP, "SIOCGXARP", 0xc00069a7, 512, Get, false},
 		{SIOCDXARP, "SIOCDXARP", 0x800069a8, 512, Delete, true},
 		{Table, "table", 1, 0, List, false},
+		{Whose, "whose", 2, 68, List, false},
 	}
 	for _, tt := range tests {
 		size, known := tt.c.Size()

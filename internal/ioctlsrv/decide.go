@@ -81,6 +81,9 @@ func (b *decider) do(q ioctl.Request) ([]byte, error) {
 	if r.ifc, err = b.choose(r); err != nil {
 		return nil, err
 	}
+	if q.Command == ioctl.Whose {
+		return nil, nil
+	}
 	if r.mac, err = mac(r.ifc); err != nil {
 		return nil, err
 	}

@@ -114,6 +114,16 @@ func TestErrno(t *testing.T) {
 		{"DELETE of an own address, plain", root, plainOf(d, ownIP, nil), syscall.ENOTSUP},
 		{"GET of an own address", root, extendedOf(gx, ownIP, "", nil), 0},
 
+		// Whose the interface is: whoever asks, and with an entry or without.
+		{"isat's", nobody, plainOf(ioctl.Whose, ip9, nil), 0},
+		{"isat's, no entry", nobody, plainOf(ioctl.Whose, none, nil), 0},
+		{"isat's, named", nobody, plainOf(ioctl.Whose, ip9, dev("e1")), 0},
+		{"isat's, ARCnet", root, plainOf(ioctl.Whose, arcIP, nil), 0},
+		{"not isat's", nobody, plainOf(ioctl.Whose, farIP, nil), syscall.ENXIO},
+		{"not isat's, named", root, plainOf(ioctl.Whose, ip9, dev("bge0")), syscall.ENXIO},
+		{"not isat's: without ARP", nobody, plainOf(ioctl.Whose, offIP, nil), syscall.ENXIO},
+		{"nobody's, part of a struct", nobody, short(plainOf(ioctl.Whose, ip9, nil)), syscall.EINVAL},
+
 		{"SET", root, plainOf(s, none, nil), 0},
 		{"SET again", root, plainOf(s, ip9, nil), 0},
 		{"SET with a name", root, plainOf(s, none, dev("e0")), 0},
@@ -168,7 +178,7 @@ func TestReadGroup(t *testing.T) {
 		"owner":  {caller{Credentials: httpapi.Credentials{Known: true, UID: 7}}, 0, 0},
 	} {
 		for cmd, want := range map[ioctl.Command]syscall.Errno{
-			ioctl.SIOCGARP: tt.get, ioctl.SIOCGXARP: tt.get, ioctl.Table: tt.get, ioctl.SIOCSARP: tt.pose, ioctl.SIOCDXARP: tt.pose,
+			ioctl.SIOCGARP: tt.get, ioctl.SIOCGXARP: tt.get, ioctl.Table: tt.get, ioctl.Whose: tt.get, ioctl.SIOCSARP: tt.pose, ioctl.SIOCDXARP: tt.pose,
 		} {
 			if a := b.answer(tt.who, only(cmd).AppendTo(nil), &table{}); a.Errno != want {
 				t.Errorf("%v of %s: %v, want %v", cmd, name, a.Errno, want)
