@@ -18,7 +18,8 @@ import (
 //
 // Without DAD, addresses that are new are announced, if the link is up. With DAD
 // they are probed first, as their policy says; of those that are known the policy,
-// the label and the prefix are taken over, and nothing else happens. A withdrawn
+// the label and the prefix are taken over, and nothing else happens but that detection
+// ends or begins with a policy of [acd.DetectOff], as with SetDAD. A withdrawn
 // address is the host's no more, named here or not: it comes back by recovery, or
 // when it is named again after it was absent once, because then somebody else has
 // put it there.
@@ -53,7 +54,7 @@ func (h *Host) setAddresses(now time.Time, ifc *Interface, addresses []Address, 
 		return err
 	}
 	for _, o := range changed {
-		h.detect(now, o, acd.Input{})
+		h.followPolicy(now, o)
 	}
 	for _, o := range fresh {
 		h.begin(now, o, before)

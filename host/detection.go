@@ -28,14 +28,36 @@ func (h *Host) resetDetection(now time.Time, ifc *Interface) {
 		case !on:
 			h.stopDetection(now, o)
 		case !o.withdrawn():
-			h.unannounce(ifc, o.IP()) // acd announces
-			h.detect(now, o, acd.Input{Kind: acd.Adopt})
+			h.adopt(now, o)
 		}
 	}
 	if changed {
 		h.resetProxied(now, ifc)
 	}
 	h.followLink(now, ifc, false)
+}
+
+// adopt begins the detection of an address in use, or ends it where its policy or the
+// mode says so.
+func (h *Host) adopt(now time.Time, o *own) {
+	h.unannounce(o.ifc, o.IP()) // acd announces
+	h.detect(now, o, acd.Input{Kind: acd.Adopt})
+}
+
+// followPolicy brings a machine in step with its policy, when that has changed. To and
+// from [acd.DetectOff] it is as if DAD were switched for the address.
+func (h *Host) followPolicy(now time.Time, o *own) {
+	off, exempt := o.Policy.Detect == acd.DetectOff, o.State() == acd.Exempt
+	switch {
+	case off && o.withdrawn():
+		h.putBack(o)
+		o.restored = o.round != o.ifc.round // else the last list has named it: it is there
+		h.adopt(now, o)
+	case off != exempt:
+		h.adopt(now, o)
+	default:
+		h.detect(now, o, acd.Input{})
+	}
 }
 
 // stopDetection ends the detection of an address that stays: it is used without,
@@ -123,10 +145,24 @@ func (i *Interface) Reassign(ip netip.Addr) error {
 	return nil
 }
 
+// SetPolicy changes how an address is treated that is withdrawn and that no list names:
+// of others [Interface.SetAddresses] says it. If it is not to be detected any more, it
+// is the interface's again, and the IP side puts it back. An address that is not
+// withdrawn is left alone.
+func (i *Interface) SetPolicy(ip netip.Addr, policy acd.Policy) {
+	h := i.host
+	h.mu.Lock()
+	defer h.unlock()
+	if o := i.ownAt(ip.Unmap()); o != nil && o.withdrawn() && o.Policy != policy {
+		o.Policy, o.address.Policy = policy, policy
+		h.followPolicy(time.Now(), o)
+	}
+}
+
 // Resume takes over a duplicate that an earlier run has withdrawn: it is not on
 // the interface, and it is tried at once whether it is free now. owner is who had
 // it. The error wraps EINVAL for what is no address, EOPNOTSUPP where there is no
-// DAD, and EEXIST for an address that the interface knows.
+// DAD or the policy wants none, and EEXIST for an address that the interface knows.
 func (i *Interface) Resume(a Address, owner lladdr.Addr) error {
 	h := i.host
 	h.mu.Lock()
@@ -135,7 +171,7 @@ func (i *Interface) Resume(a Address, owner lladdr.Addr) error {
 	switch {
 	case !a.Prefix.IsValid() || !isHostAddress(ip):
 		why = fmt.Errorf("not an IPv4 address of a host: %w", syscall.EINVAL)
-	case !i.detecting || i.detached:
+	case !i.detecting || i.detached || a.Policy.Detect == acd.DetectOff:
 		why = fmt.Errorf("there is no detection: %w", syscall.EOPNOTSUPP)
 	case i.ownAt(ip) != nil:
 		why = fmt.Errorf("it is there: %w", syscall.EEXIST)

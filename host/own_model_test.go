@@ -59,6 +59,22 @@ func (k *kernelAddresses) list() {
 	synctest.Wait()
 }
 
+// treat gives an address another policy, whether it is there or taken down.
+func (k *kernelAddresses) treat(address netip.Addr, policy acd.Policy) {
+	k.mu.Lock()
+	for _, list := range [][]host.Address{k.has, k.down} {
+		for i := range list {
+			if list[i].Prefix.Addr() == address {
+				list[i].Policy = policy
+			}
+		}
+	}
+	k.mu.Unlock()
+	k.list()
+	k.n.ifc.SetPolicy(address, policy)
+	synctest.Wait()
+}
+
 // TestOwnAddressesModel plays random lives of a few addresses of an interface and
 // checks what has to hold in all of them.
 func TestOwnAddressesModel(t *testing.T) {
@@ -92,7 +108,7 @@ func playOwnAddresses(t *testing.T, seed uint64) {
 		a := pool[rng.IntN(len(pool))]
 		address := a.Prefix.Addr()
 		step := ""
-		switch rng.IntN(14) {
+		switch rng.IntN(15) {
 		case 0, 1, 2: // somebody adds or removes an address
 			k.mu.Lock()
 			if i := slices.IndexFunc(k.has, func(b host.Address) bool { return b.Prefix == a.Prefix }); i >= 0 {
@@ -126,6 +142,10 @@ func playOwnAddresses(t *testing.T, seed uint64) {
 		case 12:
 			step = "list"
 			k.list()
+		case 13:
+			policy := acd.Policy{Detect: acd.Detect(rng.IntN(3)), Defend: acd.Defend(rng.IntN(4))}
+			step = fmt.Sprintf("policy %v of %v", policy, address)
+			k.treat(address, policy)
 		default:
 			d := time.Duration(rng.IntN(30_000)) * ms
 			step = "wait " + d.String()

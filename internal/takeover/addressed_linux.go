@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/record"
 	"github.com/isat-project/isat/internal/rtnl"
@@ -25,6 +26,7 @@ type addressed struct {
 type ownAddresses interface {
 	OwnAddress(netip.Addr) (host.OwnAddress, bool)
 	SetAddresses([]host.Address) error
+	SetPolicy(netip.Addr, acd.Policy)
 	Reassign(netip.Addr) error
 	Forsake(netip.Addr)
 }

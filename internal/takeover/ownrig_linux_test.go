@@ -30,6 +30,8 @@ type ownRig struct {
 	stop func() // ends the manager, which puts everything back
 	log  lines
 	says *puppet
+	// policies are those of managers that are started from now on.
+	policies []Policy
 }
 
 // newOwnRig takes e0 over, with these addresses and routes.
@@ -60,6 +62,7 @@ func (r *ownRig) start(spec Spec) {
 	if r.m, err = Open(Options{RuntimeDir: r.dir, Log: slog.New(slog.NewTextHandler(&r.log, nil))}); err != nil {
 		t.Fatal(err)
 	}
+	r.m.SetPolicies(r.policies)
 	r.host = host.New(host.Config{Neighbours: r.m, Router: r.m}) // it tells nobody: the test does
 	if err := r.m.Bind(r.host); err != nil {
 		t.Fatal(err)

@@ -1,11 +1,13 @@
 package takeover
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 
 	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/record"
 	"github.com/isat-project/isat/internal/rtnl"
 )
 
@@ -16,11 +18,31 @@ func (m *Manager) SetPolicies(policies []Policy) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.policies = slices.Clone(policies)
-	for index := range m.addressed {
-		if err := m.readdress(index); err != nil {
+	for index, a := range m.addressed {
+		if err := errors.Join(m.readdress(index), m.repolicy(a)); err != nil {
 			m.log.Error("following a change of the policies", "error", err)
 		}
 	}
+}
+
+// repolicy tells the host the policies of the addresses that are taken down of an
+// interface, which it has in no list. It says which are to be put back. mu is held.
+func (m *Manager) repolicy(a *addressed) error {
+	isHere := func(d record.Address) bool { return d.Index == a.index }
+	if !slices.ContainsFunc(m.down, isHere) {
+		return nil
+	}
+	addrs, err := m.conn.Addrs(a.index)
+	if err != nil {
+		return err
+	}
+	for _, d := range slices.Clone(m.down) {
+		if isHere(d) && !d.InterfaceDown {
+			own := addrOfRecord(d)
+			a.ifc.SetPolicy(d.Local, policyOf(m.policies, own, append(addrs, own)))
+		}
+	}
+	return nil
 }
 
 // addresses returns the own addresses of an interface, the primary first. mu is

@@ -45,11 +45,12 @@ func isAnnouncement(ip string) func(Frame) bool {
 // TestReloadDAD changes how own addresses are treated while an interface is in use:
 // it is not handed back for that, and keeps what it knows.
 //
-//	isat 192.0.2.1 e0 ──── e0 192.0.2.2, 192.0.2.12 peer
+//	isat 192.0.2.1 e0 ──── e0 192.0.2.2, 192.0.2.12, 192.0.2.14 peer
 func TestReloadDAD(t *testing.T) {
 	t.Parallel()
 	isat, peer := NewPair(t)
 	peer.Must("ip", "addr", "add", "192.0.2.12/24", "dev", "e0")
+	peer.Must("ip", "addr", "add", "192.0.2.14/24", "dev", "e0")
 	idle := standard + "[[dad]]\nprefix = \"192.0.2.13/32\"\n"
 	d := StartISAT(t, isat, idle)
 	warning := d.path("toml") + ":10: no [[interface]] watches its own addresses (dad = true); the policy waits until `isat take` takes another over"
@@ -57,7 +58,7 @@ func TestReloadDAD(t *testing.T) {
 		t.Errorf("at the start it warns %d times of a policy without effect\n%s", n, d.Output())
 	}
 	wire := d.Wire("e0")
-	wire.AllowClaims("192.0.2.12 is the peer's and, for a moment, isat's")
+	wire.AllowClaims("192.0.2.12 and 192.0.2.14 are the peer's and, for a moment, isat's")
 	isat.Must("ping", "-c", "1", peerIP)
 	if a := d.own()[isatIP]; a.State != api.AddrVerified {
 		t.Errorf("without dad: %+v", a)
@@ -120,10 +121,25 @@ func TestReloadDAD(t *testing.T) {
 		}
 	}
 
+	// A policy that comes and goes holds for what is there, and for what is taken down.
+	isat.Must("ip", "addr", "add", "192.0.2.14/24", "dev", "e0")
+	d.awaitOwn("192.0.2.14", api.AddrDuplicate)
+	await(t, "the duplicate is off e0", func() bool { return !slices.Contains(isat.addresses("e0"), "192.0.2.14/24") })
+	exempt := "[[dad]]\nprefix = \"192.0.2.10/31\"\npolicy = \"off\"\n[[dad]]\nprefix = \"192.0.2.14/32\"\npolicy = \"off\"\n"
+	reload(on+exempt, "dad prefix 192.0.2.10/31: added", "dad prefix 192.0.2.14/32: added")
+	d.awaitOwn("192.0.2.10", api.AddrExempt)
+	d.awaitOwn("192.0.2.14", api.AddrExempt)
+	await(t, "what was taken down is on e0", func() bool { return slices.Contains(isat.addresses("e0"), "192.0.2.14/24") })
+	mark = reload(on+"[[dad]]\nprefix = \"192.0.2.11/32\"\npolicy = \"off\"\n", "dad prefix 192.0.2.10/31: removed")
+	for _, ip := range []string{"192.0.2.10", "192.0.2.14"} {
+		wire.Await(mark, "the announcement of "+ip+", which is watched again", isAnnouncement(ip))
+		d.awaitOwn(ip, api.AddrVerified)
+	}
+
 	// Off: each is in use, and what was taken away is put back, as nobody watches.
 	reload(idle, "interface e0: dad: true -> false", "dad prefix 192.0.2.11/32: removed")
 	await(t, "a second warning of a policy without effect", func() bool { return d.Said(warning) == 2 })
-	for _, ip := range []string{isatIP, "192.0.2.10", "192.0.2.11", "192.0.2.12"} {
+	for _, ip := range []string{isatIP, "192.0.2.10", "192.0.2.11", "192.0.2.12", "192.0.2.14"} {
 		if a := d.own()[ip]; a.State != api.AddrVerified {
 			t.Errorf("without dad again: %+v of %s", a, ip)
 		}
