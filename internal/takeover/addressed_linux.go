@@ -3,9 +3,11 @@ package takeover
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/host"
@@ -98,6 +100,7 @@ func (m *Manager) unaddress(index int) error {
 		return nil
 	}
 	delete(m.addressed, index)
+	maps.DeleteFunc(m.leases, func(k downKey, _ time.Time) bool { return k.index == index })
 	err := m.putAllBack(index)
 	if err != nil {
 		m.owe(index, err)
@@ -200,6 +203,9 @@ func (m *Manager) carryOut(updates []host.OwnAddress) {
 	}
 	var indices []int
 	for _, u := range updates {
+		if u.Usage != host.Withdrawn {
+			delete(m.leases, keyOf(u)) // it is there again, or forgotten
+		}
 		if !slices.Contains(indices, u.Interface) {
 			indices = append(indices, u.Interface)
 		}

@@ -10,7 +10,7 @@ import (
 const keepRest = 10
 
 // runChores does from time to time what nobody tells of: reading settings, trying
-// again what the kernel has refused, and writing down what was set by hand.
+// again what the kernel has refused, the end of leases, and writing down what was set by hand.
 func (m *Manager) runChores(ctx context.Context) error {
 	ticker := time.NewTicker(refreshInterval)
 	defer ticker.Stop()
@@ -26,6 +26,7 @@ func (m *Manager) runChores(ctx context.Context) error {
 			read = time.Now()
 			m.reread()
 			m.tryAgain()
+			m.expireLeases(read)
 		}
 		if began := time.Now(); !began.Before(keep) {
 			if err := m.keep(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -88,6 +89,8 @@ type Manager struct {
 	unsettled map[downKey]bool
 	// refused are those of them that the kernel did not take back.
 	refused map[identity]bool
+	// leases has until when the host lists duplicates that will not be put back.
+	leases map[downKey]time.Time
 	// postponed is what is to be done with own addresses and could not be.
 	postponed []postponed
 	// unread are interfaces whose addresses changed while they were read.
@@ -134,7 +137,7 @@ func Open(o Options) (*Manager, error) {
 		unverified: newUnverified(newSilence(o.Log, guard.OpenSenders)), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
 		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int),
-		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool), refused: make(map[identity]bool)}
+		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool), refused: make(map[identity]bool), leases: make(map[downKey]time.Time)}
 	m.taken.Store(&map[int]*taken{})
 	m.links.Store(&map[int]rtnl.Link{})
 	if err := m.open(o); err != nil {

@@ -154,6 +154,9 @@ func (m *Manager) removeAddresses(d departure) error {
 	m.keepLost(records, routes)
 	m.setDown(records)
 	for _, a := range gone {
+		if isTemporary(a) {
+			m.lease(a)
+		}
 		m.log.Info("took down an address that somebody else uses", "interface", d.name, "address", prefixOf(a), "mac", d.owner[a.Local], "returns", !isTemporary(a))
 	}
 	if err := m.saveDown(); err != nil {
