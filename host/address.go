@@ -72,6 +72,7 @@ func (h *Host) nameAddresses(now time.Time, ifc *Interface, addresses []Address)
 		o := ifc.ownAt(ip)
 		if o != nil && o.round == ifc.round { // once more, in another network
 			o.address.HostScope = o.address.HostScope || a.HostScope
+			o.further = append(o.further, naming{a, place})
 			ifc.list(o, a)
 			continue
 		}
@@ -121,7 +122,7 @@ func (h *Host) dropAbsent(now time.Time, ifc *Interface) {
 	}
 	slices.SortFunc(restored, byPlace)
 	for _, o := range restored {
-		ifc.addresses = slices.Insert(ifc.addresses, min(o.place, len(ifc.addresses)), o.address)
+		ifc.insert(o)
 	}
 }
 
@@ -140,22 +141,29 @@ func (h *Host) begin(now time.Time, o *own, before bool) {
 
 // insertOwn makes an address one of the interface's again, in its place.
 func (h *Host) insertOwn(o *own) {
-	ifc := o.ifc
-	ifc.addresses = slices.Insert(ifc.addresses, min(o.place, len(ifc.addresses)), o.address)
-	h.displace(ifc, o.IP())
-	h.networkChanged(ifc, o.address.Prefix, 1)
+	o.ifc.insert(o)
+	h.displace(o.ifc, o.IP())
+	h.networksChanged(o, 1)
+}
+
+// insert puts an own address into its places among those of the interface.
+func (i *Interface) insert(o *own) {
+	i.addresses = slices.Insert(i.addresses, min(o.place, len(i.addresses)), o.address)
+	for _, n := range o.further {
+		i.addresses = slices.Insert(i.addresses, min(n.place, len(i.addresses)), n.address)
+	}
 }
 
 // removeOwn is the inverse of insertOwn.
-func (h *Host) removeOwn(ifc *Interface, p netip.Prefix) {
-	ifc.addresses = slices.DeleteFunc(ifc.addresses, func(a Address) bool { return a.Prefix.Addr() == p.Addr() })
-	h.networkChanged(ifc, p, 0)
+func (h *Host) removeOwn(o *own) {
+	o.ifc.addresses = slices.DeleteFunc(o.ifc.addresses, func(a Address) bool { return a.Prefix.Addr() == o.IP() })
+	h.networksChanged(o, 0)
 }
 
 // dropOwn forgets an own address.
 func (h *Host) dropOwn(o *own) {
 	delete(o.ifc.own, route.Key(o.IP()))
-	h.removeOwn(o.ifc, o.address.Prefix)
+	h.removeOwn(o)
 }
 
 // displace removes what an address was before it became an own one: a neighbour's,
@@ -174,18 +182,19 @@ func isHostAddress(ip netip.Addr) bool {
 	return ip.Is4() && !ip.IsUnspecified() && !ip.IsMulticast() && ip != limitedBroadcast
 }
 
-// networkChanged follows the change of one own address, if no more than so many
+// networksChanged follows the change of one own address, if no more than so many
 // others are in its network: one of many in the same costs nothing.
-func (h *Host) networkChanged(ifc *Interface, p netip.Prefix, others int) {
-	for _, a := range ifc.addresses {
-		if a.Prefix.Masked() == p.Masked() {
+func (h *Host) networksChanged(o *own, others int) {
+	p := o.address.Prefix
+	for _, a := range o.ifc.addresses {
+		if a.Prefix.Masked() == p.Masked() && len(o.further) == 0 {
 			if others--; others < 0 {
 				return
 			}
 		}
 	}
 	// It fails for a network that is not in the table, or twice.
-	_ = h.setNetworks(ifc)
+	_ = h.setNetworks(o.ifc)
 }
 
 // setNetworks makes the connected networks of an interface, and its broadcast

@@ -61,7 +61,7 @@ func (h *Host) reportDetection(now time.Time, m *machine, name string, e acd.Eff
 // withdraw takes an own address away: it is somebody else's.
 func (h *Host) withdraw(o *own) {
 	o.absent, o.restored = false, false
-	h.removeOwn(o.ifc, o.address.Prefix)
+	h.removeOwn(o)
 	h.touchOwn(o)
 }
 

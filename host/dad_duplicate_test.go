@@ -313,3 +313,48 @@ func TestDADRename(t *testing.T) {
 		})
 	}
 }
+
+// TestDADTwoNetworks: an address that is in two networks of its interface goes from
+// both, and comes back to both at once.
+func TestDADTwoNetworks(t *testing.T) {
+	const twice = "198.51.100.5"
+	for _, other := range []string{"198.51.7.7/20", "198.51.100.6/24"} {
+		onLAN(t, func(l *lan) {
+			n, s := l.watching(), l.stranger(macPeer)
+			list := n.ifc.Addresses()
+			for _, a := range []string{twice + "/24", other, twice + "/16"} {
+				list = append(list, host.Address{Prefix: prefix(a)})
+			}
+			if err := n.ifc.SetAddresses(list); err != nil {
+				t.Fatal(err)
+			}
+			requireNetworks := func(when string, want ...string) {
+				t.Helper()
+				for _, network := range []string{"198.51.100.0/24", "198.51.0.0/16"} {
+					there := slices.ContainsFunc(n.Routes(), func(r host.Route) bool { return r.Prefix == prefix(network) })
+					if there != slices.Contains(want, network) {
+						t.Errorf("%s, with %s: the network %s is there: %t", when, other, network, there)
+					}
+				}
+			}
+			requireNetworks("probed", "198.51.100.0/24", "198.51.0.0/16")
+			s.ask(twice, twice)
+			n.in(t, twice, acd.Duplicate)
+			requireNetworks("withdrawn", prefix(other).Masked().String())
+			time.Sleep(7 * time.Minute)
+			n.in(t, twice, acd.Verified)
+			requireNetworks("restored", "198.51.100.0/24", "198.51.0.0/16")
+			if got := n.ifc.Addresses(); !slices.Equal(got, list) {
+				t.Errorf("restored, with %s: the addresses are %v, want %v", other, got, list)
+			}
+			if err := n.ifc.SetAddresses(list[:3]); err != nil {
+				t.Fatal(err)
+			}
+			s.ask(twice, twice)
+			time.Sleep(time.Hour)
+			if got := n.ifc.Addresses(); !slices.Equal(got, list[:3]) {
+				t.Errorf("in one network, with %s: the addresses are %v, want %v", other, got, list[:3])
+			}
+		})
+	}
+}

@@ -16,13 +16,20 @@ import (
 type own struct {
 	machine
 	address Address
-	place   int  // in the list that has last named it
-	round   uint // of that list: see Interface.round
+	place   int      // in the list that has last named it
+	further []naming // of it in that list, in other networks
+	round   uint     // of that list: see Interface.round
 	// absent says that no list has named it since it was withdrawn: the IP side
 	// does not have it.
 	absent bool
 	// restored says that it was put back and no list has named it since.
 	restored bool
+}
+
+// naming is an own address as a list names it once more, in another network.
+type naming struct {
+	address Address
+	place   int
 }
 
 // newOwn returns an own address that is not in use by a machine yet.
@@ -35,7 +42,7 @@ func newOwn(ifc *Interface, a Address) *own {
 // name takes over what a list says of an own address.
 func (o *own) name(a Address, place int, round uint) {
 	o.address, o.Policy = a, a.Policy
-	o.place, o.round = place, round
+	o.place, o.round, o.further = place, round, o.further[:0]
 	if !o.withdrawn() {
 		o.absent, o.restored = false, false
 	}
