@@ -38,6 +38,7 @@ type entry struct {
 	authority bool // the administrator's word that it is ours
 	auto      bool // published with the interface's own address, whichever that is
 	installed bool // the IP side was told of it
+	anew      bool // an administrator has set it since the IP side was told
 	gone      bool // out of the table: whoever still holds it leaves it alone
 	// longAddr is the address for lookups if it is not of six bytes.
 	longAddr atomic.Pointer[lladdr.Addr]

@@ -24,6 +24,8 @@ type Neighbour struct {
 	IP        netip.Addr
 	MAC       lladdr.Addr // of Valid, Watched and Fixed
 	State     NeighbourState
+	// Anew says that an administrator has set the entry since the IP side was told.
+	Anew bool
 }
 
 // NeighbourState is what the IP side has to know of an entry.
@@ -93,8 +95,24 @@ func (h *Host) runNeighbours(ctx context.Context) {
 			h.neighbours.Update(updates)
 		}
 		h.mu.Lock()
+		h.told(updates)
 		h.bindFirst = false
 		h.unlock()
+	}
+}
+
+// told notes that bindings have been told, but for those that have changed again.
+func (h *Host) told(updates []Neighbour) {
+	for _, n := range updates {
+		key := entryKey{n.Interface, n.IP}
+		if _, again := h.dirty.set[key]; again || !n.Anew {
+			continue
+		}
+		if ifc := h.byIndex(n.Interface); ifc != nil {
+			if e := h.find(ifc, n.IP); e != nil {
+				e.anew = false
+			}
+		}
 	}
 }
 
@@ -109,7 +127,7 @@ func (h *Host) neighbour(key entryKey) Neighbour {
 	if e == nil || !e.installed {
 		return n
 	}
-	n.MAC = e.Addr()
+	n.MAC, n.Anew = e.Addr(), e.anew
 	switch e.action {
 	case Reject:
 		n.State = Refused

@@ -152,7 +152,7 @@ func (h *Host) setEntry(now time.Time, ifc *Interface, c Change) (created bool, 
 	}
 	flags, old, wasPublished := e.flags(), e.Addr(), !created && e.publish == Published
 	e.origin, e.publish, e.action, e.auto, e.authority = c.Origin, c.Publish, c.Action, auto, c.Authority
-	e.installed = !c.Known
+	e.installed, e.anew = !c.Known, c.Origin == Administrator && !c.Known
 	kind := cache.Pin
 	if c.Temporary || c.Origin != Administrator {
 		kind = cache.Lend

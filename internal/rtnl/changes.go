@@ -149,6 +149,10 @@ func parseChange(h header, payload []byte) Change {
 	return nil
 }
 
+// Emptied reports whether the last Receive has returned all that there was, and not
+// only as many as it may.
+func (m *Changes) Emptied() bool { return m.emptied }
+
 // SetDeadline bounds how long Receive waits; the zero time: for ever.
 func (m *Changes) SetDeadline(t time.Time) error { return m.socket.setDeadline(t) }
 

@@ -16,6 +16,8 @@ const maxBatch = 4096
 type monitor struct {
 	socket *socket
 	in     []byte
+	// emptied: the last receive has left nothing in the queue.
+	emptied bool
 }
 
 // receive waits for a notification and calls visit for it and for those that are
@@ -27,10 +29,12 @@ type monitor struct {
 // is newer than every message seen so far and older than none to come.
 func (m *monitor) receive(visit func(h header, payload []byte)) error {
 	overrun := false
+	m.emptied = false
 	for count := 0; count < maxBatch || overrun; {
 		n, err := m.socket.read(m.in, count == 0 && !overrun)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
+			m.emptied = true
 			if overrun {
 				return ErrOverrun
 			}

@@ -16,8 +16,12 @@ import (
 // runChanges follows what happens to the machine until the socket is closed.
 func (m *Manager) runChanges(ctx context.Context) error {
 	for {
+		mark := m.written.mark()
 		batch, err := m.changes.Receive()
 		m.follow(batch)
+		if m.changes.Emptied() {
+			m.written.forget(mark)
+		}
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil
@@ -58,6 +62,7 @@ func (m *Manager) follow(batch []rtnl.Change) {
 			settings = true
 		}
 	}
+	m.compare()
 	for _, index := range addressed {
 		if err := m.readdress(index); errors.Is(err, rtnl.ErrInterrupted) {
 			m.unread = append(m.unread, index)
@@ -162,16 +167,26 @@ func (m *Manager) neighbourUsed(t *taken, n rtnl.Neighbour) {
 // of its table (neigh_remove_one), and the administrator's next "ip neigh add" of
 // the address fails with EEXIST.
 func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
-	if !m.has(t, ip) {
+	entry, ok := m.entry(t, ip)
+	if !ok {
 		return
 	}
+	m.updating.Lock() // nothing is being written
+	defer m.updating.Unlock()
 	t.mu.Lock()
 	_, foreign := t.foreign[ip]
 	delete(t.foreign, ip)
 	t.mu.Unlock()
-	if !foreign {
+	lately, anew := m.written.lately(t.index, ip)
+	if !foreign || lately {
 		if n, err := m.conn.Neighbour(t.index, ip); err == nil && n.State != rtnl.StateFailed {
-			return // isat has put it there again
+			// isat has put it there again, because it was set again or because it had
+			// not heard of the deletion.
+			if lately && !anew && n.MAC == entry.MAC && (foreign || n.Protocol == rtnl.ProtocolISAT) {
+				m.forget(t, ip)
+				m.deleteWritten(t, ip)
+			}
+			return
 		}
 	}
 	m.forget(t, ip)
@@ -180,6 +195,8 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
 // neighbourReplaced is when others have made an entry one that needs no ARP, which
 // is none of isat's.
 func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
+	m.updating.Lock()
+	defer m.updating.Unlock()
 	t.mu.Lock()
 	delete(t.foreign, ip)
 	t.mu.Unlock()
@@ -187,16 +204,24 @@ func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
 }
 
 // forget deletes the entry of an address that others have deleted or replaced in the
-// kernel, with its route.
+// kernel, with its route. updating is held, so that nothing is written of what was told
+// before: see isLate.
 func (m *Manager) forget(t *taken, ip netip.Addr) {
+	m.forgotten = true
 	t.ifc.Forget(ip)
 	m.replaced(t, ip)
 	m.Administered()
 }
 
-// has reports whether the host has an entry of an address on an interface.
-func (m *Manager) has(t *taken, ip netip.Addr) bool {
-	return slices.ContainsFunc(m.host.Entry(ip), func(e host.Entry) bool { return e.Index == t.index })
+// entry returns the entry of an address that the host has on an interface, the ordinary
+// one if there is one.
+func (m *Manager) entry(t *taken, ip netip.Addr) (entry host.Entry, ok bool) {
+	for _, e := range m.host.Entry(ip) {
+		if e.Index == t.index && (!ok || e.Publish != host.PublishedOnly) {
+			entry, ok = e, true
+		}
+	}
+	return entry, ok
 }
 
 // neighbourFlushed is a deletion by the kernel, which flushes all entries of an

@@ -62,6 +62,10 @@ type Manager struct {
 	updating sync.Mutex // held by Update; after mu
 	// rejections has the routes of entries with an action. Guarded by updating.
 	rejections map[rejectKey]*rejection
+	// forgotten says that the host has forgotten an entry that others have deleted since
+	// the last Update. Guarded by updating.
+	forgotten bool
+	written   written
 
 	guard      *silence[string] // the kernel's ARP, on what is taken over and on ports
 	ipGuard    *silence[string] // IPv4, on ports
@@ -103,7 +107,8 @@ type Manager struct {
 	// temporary are the temporary entries that are written down.
 	temporary []host.Entry
 	// away has the administrator's entries of interfaces that vanished, by name.
-	away map[string][]host.Change
+	away    map[string][]host.Change
+	crossed []crossing // to compare
 	// left counts the own deletions on interfaces that were handed back, by index,
 	// whose notification has not come yet.
 	left map[int]map[netip.Addr]int

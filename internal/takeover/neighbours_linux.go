@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/rtnl"
 	"github.com/isat-project/isat/lladdr"
@@ -15,6 +16,8 @@ import (
 func (m *Manager) Update(updates []host.Neighbour) {
 	m.updating.Lock()
 	defer m.updating.Unlock()
+	m.written.begin(updates)
+	defer m.written.end()
 	ops := make([]rtnl.NeighbourOp, 0, len(updates))
 	var unrejected []host.Neighbour
 	for _, u := range updates {
@@ -42,6 +45,7 @@ func (m *Manager) Update(updates []host.Neighbour) {
 			m.rejectUpdate(t, u)
 		}
 	}
+	m.forgotten = false // the host has told what comes next after that
 }
 
 // isLate reports whether others have changed the kernel's entry since the host told of
@@ -51,11 +55,14 @@ func (m *Manager) isLate(t *taken, u host.Neighbour) bool {
 	t.mu.Lock()
 	foreign, isForeign := t.foreign[u.IP]
 	t.mu.Unlock()
-	if !(isForeign && foreign != u.MAC) && routeType(u.State) == 0 {
+	if routeType(u.State) == 0 && !m.forgotten && !(isForeign && (foreign != u.MAC || u.State != host.Fixed)) {
 		return false
 	}
 	for _, e := range m.host.Entry(u.IP) {
 		if e.Index == t.index && e.Publish != host.PublishedOnly {
+			if isForeign && e.Action == host.Forward && routeType(u.State) == 0 && (e.State == cache.Permanent) != (u.State == host.Fixed) {
+				return true
+			}
 			return e.MAC != u.MAC && u.MAC.IsValid() || actionType(e.Action) != routeType(u.State)
 		}
 	}

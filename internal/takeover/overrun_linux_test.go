@@ -31,6 +31,7 @@ const promisedRepair = time.Second
 type rig struct {
 	t     *testing.T
 	m     *Manager
+	gate  *gate // open
 	host  *host.Host
 	index int
 	other *rtnl.Conn // somebody else who changes neighbours
@@ -55,7 +56,8 @@ func newRig(t *testing.T, buffer int) *rig {
 	}
 	r.m, err = Open(Options{RuntimeDir: r.dir, Log: slog.New(slog.DiscardHandler), ReceiveBuffer: buffer})
 	must()
-	r.host = host.New(host.Config{Neighbours: r.m, Router: r.m})
+	r.gate = &gate{Manager: r.m}
+	r.host = host.New(host.Config{Neighbours: r.gate, Router: r.m})
 	err = r.m.Bind(r.host)
 	must()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -263,10 +263,8 @@ func (m *Manager) rejectUpdate(t *taken, u host.Neighbour) {
 }
 
 // replaced deletes the route of an entry of which the host tells no more: others have
-// put another one into the kernel, or made it go.
+// put another one into the kernel, or made it go. updating is held.
 func (m *Manager) replaced(t *taken, ip netip.Addr) {
-	m.updating.Lock()
-	defer m.updating.Unlock()
 	if len(m.rejections) == 0 {
 		return
 	}

@@ -58,8 +58,8 @@ func (m *Manager) resyncAll() error {
 //	failed, ours  none            deleted: the kernel would keep it for ever
 //	failed, unmarked  usable      deleted: somebody is deleting the kernel's
 //	other         any             the host's is written again
-//	none          permanent       somebody has deleted it, if the link was
-//	                              undisturbed; else it is written again
+//	none          permanent       somebody has deleted it, if the link was undisturbed
+//	                              and it was written; else it is written again
 //	none          any             deleted
 func (m *Manager) resync(t *taken, undisturbed bool) error {
 	// The host's come first: what it deletes meanwhile is then lost to nobody.
@@ -94,12 +94,8 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 		}
 	}
 	for ip, o := range ours {
-		if undisturbed && o.State == host.Fixed {
-			t.mu.Lock()
-			delete(t.foreign, ip)
-			t.mu.Unlock()
-			t.ifc.Forget(ip)
-			m.Administered()
+		if undisturbed && o.State == host.Fixed && !o.Anew {
+			m.neighbourReplaced(t, ip)
 		} else {
 			t.ifc.Lost(ip)
 		}
@@ -112,6 +108,7 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 	if len(demands) > 0 {
 		t.ifc.Demand(demands)
 	}
+	m.compare()
 	return nil
 }
 
@@ -155,6 +152,8 @@ func stale(known bool, o host.Neighbour, k rtnl.Neighbour) bool {
 // adopt makes a neighbour of the kernel's an entry of the host: a permanent one
 // as the administrator's, another as learned and last confirmed age ago.
 func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
+	m.updating.Lock() // what is written meanwhile is either lately or late: see isLate
+	defer m.updating.Unlock()
 	c := host.Change{Interface: t.Name(), IP: k.IP, MAC: k.MAC, Age: age}
 	t.mu.Lock()
 	delete(t.foreign, k.IP)
@@ -176,4 +175,10 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 		return
 	}
 	m.replaced(t, k.IP)
+	if lately, _ := m.written.lately(t.index, k.IP); lately && c.Known {
+		t.mu.Lock()
+		deleting := t.deleting[k.IP] > 0
+		t.mu.Unlock()
+		m.crossed = append(m.crossed, crossing{writtenKey{t.index, k.IP}, deleting})
+	}
 }

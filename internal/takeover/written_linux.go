@@ -1,0 +1,144 @@
+package takeover
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// written has the entries that isat has written lately: somebody else's change that the
+// kernel tells of now may be older than that, and the kernel's entry be isat's.
+//
+// The kernel does one change after the other and tells of each before the next (RTNL).
+// So what went before an own write is in the queue of the socket when the write ends.
+// Once that queue has been emptied and followed, the write is not lately any more.
+//
+// The zero written is empty. Its methods are safe for concurrent use.
+type written struct {
+	mu           sync.Mutex
+	begun, ended uint64 // writes are numbered from 1
+	forgotten    uint64
+	last         map[writtenKey]write
+}
+
+// writtenKey names an entry: an address on an interface, by index.
+type writtenKey struct {
+	index int
+	ip    netip.Addr
+}
+
+// write is the last write of an entry.
+type write struct {
+	number uint64
+	anew   bool // in one of them the entry was what an administrator had just set with isat
+}
+
+// begin notes entries that are about to be written. One call at a time is between begin
+// and end.
+func (w *written) begin(updates []host.Neighbour) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil {
+		w.last = make(map[writtenKey]write)
+	}
+	w.begun++
+	for _, u := range updates {
+		key := writtenKey{u.Interface, u.IP}
+		w.last[key] = write{number: w.begun, anew: u.Anew || w.last[key].anew}
+	}
+}
+
+// end notes that what begin noted has been written.
+func (w *written) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = w.begun
+}
+
+// mark returns what forget is to be called with when all has been followed that the
+// kernel has told up to now.
+func (w *written) mark() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
+// forget forgets the writes up to a mark.
+func (w *written) forget(mark uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if mark == w.forgotten {
+		return // most of the time
+	}
+	w.forgotten = mark
+	for key, last := range w.last {
+		if last.number <= mark {
+			delete(w.last, key)
+		}
+	}
+}
+
+// lately returns whether isat has written an entry lately, and whether it was one that
+// an administrator had just set with isat.
+func (w *written) lately(index int, ip netip.Addr) (ok, anew bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last, ok := w.last[writtenKey{index, ip}]
+	return ok, last.anew
+}
+
+// crossing is a permanent entry that others have set, and isat has written lately.
+type crossing struct {
+	writtenKey
+	deleting bool // of isat's deletions of it one came after that
+}
+
+// compare has what others have set written again where an own write, of what the host
+// had before, has overwritten it in the kernel. mu is held.
+func (m *Manager) compare() {
+	for _, c := range m.crossed {
+		t := m.get(c.index)
+		if t == nil {
+			continue
+		}
+		m.updating.Lock() // nothing is being written
+		k, err := m.conn.Neighbour(c.index, c.ip)
+		m.updating.Unlock()
+		t.mu.Lock()
+		mac, isForeign := t.foreign[c.ip]
+		t.mu.Unlock()
+		if isForeign && isOverwritten(k, err, mac, c.deleting) {
+			t.ifc.Tell(c.ip)
+		}
+	}
+	m.crossed = m.crossed[:0]
+}
+
+// isOverwritten reports whether isat has overwritten or deleted the permanent entry that
+// somebody else has set with a link-layer address: k is the kernel's now, unless there
+// was an error. What others have done to it since, the kernel tells.
+func isOverwritten(k rtnl.Neighbour, err error, mac lladdr.Addr, deleting bool) bool {
+	switch {
+	case err != nil:
+		return deleting && rtnl.IsNotExist(err)
+	case k.State == rtnl.StateFailed:
+		return k.Flags&rtnl.FlagExtLearned != 0 // see isBeingDeleted
+	case k.State == rtnl.StateNoARP:
+		return false
+	}
+	return k.State != rtnl.StatePermanent || k.MAC != mac
+}
+
+// deleteWritten deletes the kernel's entry of an address that isat has written after
+// others had deleted it, and before it heard of that. updating is held.
+func (m *Manager) deleteWritten(t *taken, ip netip.Addr) {
+	gone := host.Neighbour{Interface: t.index, IP: ip}
+	m.written.begin([]host.Neighbour{gone})
+	defer m.written.end()
+	if op, ok := t.operation(gone); ok {
+		m.write([]rtnl.NeighbourOp{op})
+	}
+}

@@ -1,0 +1,225 @@
+package takeover
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/lladdr"
+)
+
+// gate is a manager whose updates a test can hold up.
+type gate struct {
+	*Manager
+	mu      sync.Mutex   // what is closed is locked
+	waiting atomic.Int32 // updates that have come and not been carried out
+}
+
+func (g *gate) Update(updates []host.Neighbour) {
+	g.waiting.Add(1)
+	defer g.waiting.Add(-1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Manager.Update(updates)
+}
+
+// await waits until something is so.
+func (r *rig) await(what string, so func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(testPatience); !so(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("%v later: not %s; %s", testPatience, what, r.difference())
+		}
+	}
+}
+
+// kernel returns the kernel's entry of the one address of these tests.
+func (r *rig) kernel() rtnl.Neighbour {
+	ip, _ := address(0, 1, 1)
+	n, err := r.other.Neighbour(r.index, ip)
+	if err != nil && !rtnl.IsNotExist(err) {
+		r.t.Fatal(err)
+	}
+	return n
+}
+
+// TestCrossedBySetting lets others set a permanent entry just before isat writes what
+// the host had in its place. Their entry is there in the end, in both tables.
+func TestCrossedBySetting(t *testing.T) {
+	ip, before := address(0, 1, 1)
+	_, theirs := address(0, 1, 2)
+	_, after := address(0, 1, 3)
+	set := func(origin host.Origin, mac lladdr.Addr) func(*rig) {
+		return func(r *rig) {
+			if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac, Origin: origin}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tests := map[string]struct {
+		had, writes func(*rig)
+		written     func(rtnl.Neighbour) bool
+	}{
+		"a permanent one is told again": {
+			set(host.Administrator, before),
+			func(r *rig) { r.m.get(r.index).ifc.Tell(ip) },
+			func(n rtnl.Neighbour) bool { return n.MAC == before },
+		},
+		"a learned one has moved": {
+			set(host.Learned, before), set(host.Learned, after),
+			func(n rtnl.Neighbour) bool { return n.MAC == after },
+		},
+		"a learned one is theirs now": {
+			set(host.Learned, theirs),
+			func(r *rig) { r.m.get(r.index).ifc.Tell(ip) },
+			func(n rtnl.Neighbour) bool { return n.State == rtnl.StateReachable },
+		},
+		"one is deleted": {
+			set(host.Administrator, before),
+			func(r *rig) {
+				if err := r.host.Delete("e0", ip); err != nil {
+					t.Fatal(err)
+				}
+			},
+			func(n rtnl.Neighbour) bool { return !n.IP.IsValid() },
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			for _, followed := range []bool{false, true} {
+				r := newRig(t, 0)
+				tt.had(r)
+				r.same(1)
+				r.gate.mu.Lock()
+				tt.writes(r)
+				r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
+				r.m.mu.Lock() // nobody follows changes
+				// Who follows them waits with this one, and gets the others at once.
+				other, mac := address(1, 1, 1)
+				r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: other, MAC: mac, State: rtnl.StateNoARP}})
+				r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: theirs, State: rtnl.StatePermanent}})
+				if followed {
+					r.m.mu.Unlock()
+					r.await("theirs", func() bool {
+						e, ok := r.m.entry(r.m.get(r.index), ip)
+						return ok && e.MAC == theirs && e.Expires.IsZero()
+					})
+					r.gate.mu.Unlock()
+				} else {
+					r.gate.mu.Unlock()
+					r.await("written", func() bool { return tt.written(r.kernel()) })
+					r.m.mu.Unlock()
+				}
+				r.await("theirs", func() bool {
+					n := r.kernel()
+					return n.State == rtnl.StatePermanent && n.MAC == theirs && r.gate.waiting.Load() == 0
+				})
+				r.same(1)
+			}
+		})
+	}
+}
+
+// TestCrossedByDeleting lets others delete an entry just before isat writes it again. It
+// is gone in the end, from both tables.
+func TestCrossedByDeleting(t *testing.T) {
+	ip, mac := address(0, 1, 1)
+	tests := map[string]struct{ had func(*rig) }{
+		"isat's": {func(r *rig) {
+			if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac, Origin: host.Administrator}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"a learned one": {func(r *rig) {
+			if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"theirs": {func(r *rig) {
+			r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: mac, State: rtnl.StatePermanent}})
+		}},
+		"theirs that is not permanent": {func(r *rig) {
+			r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: mac, State: rtnl.StateReachable}})
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			for _, followed := range []bool{false, true} {
+				r := newRig(t, 0)
+				tt.had(r)
+				r.same(1)
+				r.followed() // and written not lately
+				r.gate.mu.Lock()
+				r.m.get(r.index).ifc.Tell(ip)
+				r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
+				r.m.mu.Lock() // nobody follows changes
+				r.write([]rtnl.NeighbourOp{{Action: rtnl.Delete, Index: r.index, IP: ip}})
+				if followed {
+					r.m.mu.Unlock()
+					r.await("forgotten", func() bool { return len(r.host.Entry(ip)) == 0 })
+					r.gate.mu.Unlock()
+				} else {
+					r.gate.mu.Unlock()
+					r.await("written", func() bool { return r.kernel().MAC == mac })
+					r.m.mu.Unlock()
+				}
+				r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 && len(r.host.Entry(ip)) == 0 })
+				r.same(0)
+			}
+		})
+	}
+}
+
+// TestSetAfterDeleting: what is set with isat after others have deleted it stays, even
+// if isat hears of the deletion later.
+func TestSetAfterDeleting(t *testing.T) {
+	r := newRig(t, 0)
+	ip, mac := address(0, 1, 1)
+	set := func() {
+		if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac, Origin: host.Administrator}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set()
+	r.same(1)
+	r.m.mu.Lock() // nobody follows changes
+	r.write([]rtnl.NeighbourOp{{Action: rtnl.Delete, Index: r.index, IP: ip}})
+	set()
+	r.await("written", func() bool { return r.kernel().MAC == mac })
+	r.m.mu.Unlock()
+	r.followed()
+	r.same(1)
+}
+
+// followed waits until what others have changed up to now is followed.
+func (r *rig) followed() {
+	r.t.Helper()
+	ip, mac := address(1, 1, 1)
+	r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: mac, State: rtnl.StatePermanent}})
+	r.await("followed", func() bool { return len(r.host.Entry(ip)) == 1 })
+	r.write([]rtnl.NeighbourOp{{Action: rtnl.Delete, Index: r.index, IP: ip}})
+	r.await("followed", func() bool { return len(r.host.Entry(ip)) == 0 })
+}
+
+// TestCompareBeforeTold compares the tables before the kernel has been told what was set.
+func TestCompareBeforeTold(t *testing.T) {
+	r := newRig(t, 0)
+	ip, mac := address(0, 1, 1)
+	r.gate.mu.Lock()
+	if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac, Origin: host.Administrator}); err != nil {
+		t.Fatal(err)
+	}
+	r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
+	r.m.mu.Lock()
+	err := r.m.resync(r.m.get(r.index), true)
+	r.m.mu.Unlock()
+	r.gate.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 })
+	r.same(1)
+}
