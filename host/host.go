@@ -72,6 +72,7 @@ type Host struct {
 	sending    []*Interface // those with frames to send
 	gone       Stats        // of interfaces that were detached
 	dirty      backlog      // what Neighbours has to be told
+	tellings   tellings     // of it
 	untold     backlog      // what Addressing has to be told
 	bindFirst  bool         // before a frame is sent: see unlock
 	limiter    limiter      // of diagnostics

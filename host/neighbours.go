@@ -85,6 +85,7 @@ func (h *Host) runNeighbours(ctx context.Context) {
 		case <-h.wakeNeighbours:
 		}
 		h.mu.Lock()
+		h.tellings.begun++
 		updates = updates[:0]
 		for _, key := range h.dirty.order {
 			updates = append(updates, h.neighbour(key))
@@ -96,9 +97,65 @@ func (h *Host) runNeighbours(ctx context.Context) {
 		}
 		h.mu.Lock()
 		h.told(updates)
+		h.tellings.end()
 		h.bindFirst = false
 		h.unlock()
 	}
+}
+
+// tellings counts the rounds of runNeighbours.
+type tellings struct {
+	begun, ended uint64
+	wait         chan struct{} // closed when the present one ends, nil if nobody waits
+}
+
+func (t *tellings) end() {
+	t.ended = t.begun
+	if t.wait != nil {
+		close(t.wait)
+		t.wait = nil
+	}
+}
+
+// Told waits until Neighbours has been told what has changed up to now, so that who
+// changes an entry can count on its being there for the IP side. Without Neighbours, and
+// while [Host.Run] does not run, it returns at once. The error is that of ctx.
+func (h *Host) Told(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.neighbours == nil || h.running == nil {
+		return nil
+	}
+	wanted := h.tellings.begun
+	if len(h.dirty.order) > 0 {
+		wanted++
+	}
+	for h.tellings.ended < wanted {
+		if h.tellings.wait == nil {
+			h.tellings.wait = make(chan struct{})
+		}
+		if err := h.pause(ctx, h.tellings.wait); err != nil {
+			return fmt.Errorf("waiting until the neighbours are told: %w", err)
+		}
+		if h.running.Err() != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// pause waits without the lock, which is held before and after, for a channel to be
+// closed, or for the end of Run or of ctx, whose error it returns.
+func (h *Host) pause(ctx context.Context, c <-chan struct{}) error {
+	h.mu.Unlock()
+	defer h.mu.Lock()
+	select {
+	case <-c:
+	case <-h.running.Done():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // told notes that bindings have been told, but for those that have changed again.

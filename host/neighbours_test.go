@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -75,6 +76,42 @@ func (k *kernel) expect(t *testing.T, when string, want ...string) {
 	if got := k.take(); !slices.Equal(got, want) {
 		t.Errorf("%s: told %q, want %q", when, got, want)
 	}
+}
+
+// TestTold waits until the IP side knows what was set, which takes it a while, and what
+// was set after the update had begun.
+func TestTold(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		k.delay = time.Second
+		set := func(address string) {
+			if _, err := n.Set(host.Change{IP: ip(address), MAC: lladdr.MustParse(macPeer), Origin: host.Administrator}); err != nil {
+				l.t.Fatal(err)
+			}
+		}
+		for range 2 {
+			set("192.0.2.9")
+			synctest.Wait() // the update has begun
+			set("192.0.2.8")
+			began := time.Now()
+			if err := n.Told(l.t.Context()); err != nil {
+				l.t.Error(err)
+			}
+			if took := time.Since(began); took != 2*k.delay {
+				l.t.Errorf("it took %v to be told, want %v", took, 2*k.delay)
+			}
+		}
+		began := time.Now()
+		if err := n.Told(l.t.Context()); err != nil || time.Now() != began {
+			l.t.Errorf("%v; nothing was to be told, and it took %v", err, time.Since(began))
+		}
+		set("192.0.2.7")
+		ctx, cancel := context.WithTimeout(l.t.Context(), k.delay/2)
+		defer cancel()
+		if err := n.Told(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			l.t.Errorf("told in half the time that it takes: %v", err)
+		}
+	})
 }
 
 // TestDemand is the life of an address that the IP side asks for.

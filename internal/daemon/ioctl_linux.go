@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"time"
 
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/ioctlsrv"
@@ -79,7 +81,7 @@ func (d *Daemon) set(c host.Change) (created bool, err error) {
 		undo()
 		return false, err
 	}
-	d.takeover.Administered()
+	d.changed()
 	return created, nil
 }
 
@@ -92,6 +94,19 @@ func (d *Daemon) remove(ifname string, ip netip.Addr, publishedOnly bool) error 
 	if err := remove(ifname, ip); err != nil {
 		return err
 	}
-	d.takeover.Administered()
+	d.changed()
 	return nil
+}
+
+// tellTime is how long who has changed an entry waits at most for the kernel to have
+// it: it takes less than a millisecond, and longer while many others change.
+const tellTime = 2 * time.Second
+
+// changed is called when an administrator has changed entries: they are written down, and
+// the kernel has them before anybody hears that it is done.
+func (d *Daemon) changed() {
+	d.takeover.Administered()
+	ctx, cancel := context.WithTimeout(context.Background(), tellTime)
+	defer cancel()
+	_ = d.host.Told(ctx) // it is done all the same, and the watchdog tells of a host that hangs
 }

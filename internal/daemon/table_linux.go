@@ -147,7 +147,7 @@ func (d *Daemon) DeleteEntries(_ context.Context, ifname string) ([]api.Entry, e
 	for _, e := range d.host.Flush(ifname) {
 		gone = append(gone, entry(e, now))
 	}
-	d.takeover.Administered()
+	d.changed()
 	return gone, nil
 }
 
