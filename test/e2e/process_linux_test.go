@@ -34,7 +34,7 @@ func (h *Host) RunIn(input string, args ...string) Result {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = patience // a busy machine may be slow to read what an ended program wrote
 	if err := h.NS.Do(cmd.Start); err != nil {
 		h.t.Fatalf("%s: %v: %v", h.Name, args, err)
 	}
