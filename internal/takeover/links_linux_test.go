@@ -4,6 +4,8 @@ import (
 	"errors"
 	"syscall"
 	"testing"
+
+	"github.com/isat-project/isat/internal/guard"
 )
 
 // TestHandedBackStatus switches ARP off on an interface: the status says why it was
@@ -29,6 +31,10 @@ func TestHandedBackStatus(t *testing.T) {
 	handedBack()
 	ip(t, "link set e0 arp on")
 	eventually(t, "e0 is taken over again", func() bool { return status().Host != nil })
+	var taken *guard.TakenError
+	if _, err := guard.Open(); !errors.As(err, &taken) {
+		t.Errorf("making the guard's table where the test is: %v, want that isat has made it", err)
+	}
 	if err := status().Err; err != nil {
 		t.Errorf("after it was taken over the reason is %v", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/isat-project/isat/internal/instance"
 	"github.com/isat-project/isat/internal/record"
 	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/link/packet"
 )
 
 // Options are what a manager is made of.
@@ -45,9 +46,10 @@ type Manager struct {
 	host           *host.Host
 	changed        func() // see Watch
 
-	conn    *rtnl.Conn // for questions and settings
-	writer  *rtnl.Conn // for neighbours: Update's alone
-	router  *rtnl.Conn // for routing decisions: Route's alone
+	listen  func(index int, o packet.Options) (*packet.Conn, error) // packet.Listen, but in tests
+	conn    *rtnl.Conn                                              // for questions and settings
+	writer  *rtnl.Conn                                              // for neighbours: Update's alone
+	router  *rtnl.Conn                                              // for routing decisions: Route's alone
 	misses  *rtnl.Misses
 	changes *rtnl.Changes
 	routing *rtnl.Routing
@@ -138,7 +140,7 @@ func Open(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{log: o.Log, lock: lock, guard: newSilence(o.Log, guard.Open), ipGuard: newSilence(o.Log, guard.OpenIP),
+	m := &Manager{log: o.Log, lock: lock, listen: packet.Listen, guard: newSilence(o.Log, guard.Open), ipGuard: newSilence(o.Log, guard.OpenIP),
 		unverified: newUnverified(newSilence(o.Log, guard.OpenSenders)), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
 		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int),

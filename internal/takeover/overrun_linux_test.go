@@ -15,8 +15,10 @@ import (
 
 	"github.com/isat-project/isat/event"
 	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/guard"
 	"github.com/isat-project/isat/internal/rtnl"
 	"github.com/isat-project/isat/internal/testns"
+	"github.com/isat-project/isat/link/packet"
 	"github.com/isat-project/isat/lladdr"
 )
 
@@ -30,6 +32,7 @@ const promisedRepair = time.Second
 // rig is a manager with its host on e0, and a peer that answers for 10.1.64.0/18.
 type rig struct {
 	t     *testing.T
+	ns    *testns.NS // of e0, in which the goroutine of the test is
 	m     *Manager
 	gate  *gate // open
 	host  *host.Host
@@ -45,8 +48,8 @@ type rig struct {
 func newRig(t *testing.T, buffer int) *rig {
 	t.Helper()
 	peer := testns.New(t)
-	testns.Enter(t)
-	r := &rig{t: t, index: cable(t, peer), dir: t.TempDir()}
+	ns := testns.Enter(t)
+	r := &rig{t: t, ns: ns, index: cable(t, peer), dir: t.TempDir()}
 	var err error
 	must := func() {
 		t.Helper()
@@ -56,6 +59,7 @@ func newRig(t *testing.T, buffer int) *rig {
 	}
 	r.m, err = Open(Options{RuntimeDir: r.dir, Log: slog.New(slog.DiscardHandler), ReceiveBuffer: buffer})
 	must()
+	stayIn(r.m, r.ns)
 	r.gate = &gate{Manager: r.m}
 	r.host = host.New(host.Config{Neighbours: r.gate, Router: r.m})
 	err = r.m.Bind(r.host)
@@ -82,6 +86,28 @@ func newRig(t *testing.T, buffer int) *rig {
 	must()
 	t.Cleanup(func() { r.other.Close() })
 	return r
+}
+
+// stayIn has a manager open the sockets that it opens later in a namespace, too, in
+// which its goroutines are not.
+func stayIn(m *Manager, ns *testns.NS) {
+	listen := m.listen
+	m.listen = func(index int, o packet.Options) (c *packet.Conn, err error) {
+		err = ns.Do(func() (err error) { c, err = listen(index, o); return err })
+		return c, err
+	}
+	open(m.guard, ns)
+	open(m.ipGuard, ns)
+	open(m.unverified.silence, ns)
+}
+
+// open has the guard of a silence opened in a namespace.
+func open[K guard.Key](s *silence[K], ns *testns.NS) {
+	before := s.open
+	s.open = func() (g *guard.Guard[K], err error) {
+		err = ns.Do(func() (err error) { g, err = before(); return err })
+		return g, err
+	}
 }
 
 // cable makes e0 here and in the peer's namespace and returns its index here.

@@ -38,8 +38,8 @@ type ownRig struct {
 func newOwnRig(t *testing.T, down Down, setUp ...string) *ownRig {
 	t.Helper()
 	peer := testns.New(t)
-	testns.Enter(t)
-	r := &ownRig{rig: &rig{t: t, index: cable(t, peer), dir: t.TempDir()}}
+	ns := testns.Enter(t)
+	r := &ownRig{rig: &rig{t: t, ns: ns, index: cable(t, peer), dir: t.TempDir()}}
 	for _, file := range []string{"all", "e0"} {
 		if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+file+"/promote_secondaries", []byte("0"), 0o644); err != nil {
 			t.Fatal(err)
@@ -62,6 +62,7 @@ func (r *ownRig) start(spec Spec) {
 	if r.m, err = Open(Options{RuntimeDir: r.dir, Log: slog.New(slog.NewTextHandler(&r.log, nil))}); err != nil {
 		t.Fatal(err)
 	}
+	stayIn(r.m, r.ns)
 	r.m.SetPolicies(r.policies)
 	r.host = host.New(host.Config{Neighbours: r.m, Router: r.m}) // it tells nobody: the test does
 	if err := r.m.Bind(r.host); err != nil {

@@ -143,7 +143,7 @@ func (m *Manager) take(spec Spec, l rtnl.Link) error {
 	if err != nil {
 		return err
 	}
-	port, err := packet.Listen(l.Index, packet.Options{})
+	port, err := m.listen(l.Index, packet.Options{})
 	if err != nil {
 		return err
 	}

@@ -82,15 +82,17 @@ func loopbackUp() error {
 // Enter moves the test into a new network namespace until it ends. Call it from
 // the test's own goroutine. Only that goroutine is in the namespace. Others are
 // not, those of subtests included: they use it through sockets that were made in
-// it.
-func Enter(t testing.TB) {
+// it, or by Do of what is returned.
+func Enter(t testing.TB) *NS {
 	t.Helper()
-	leave, err := New(t).enter()
+	ns := New(t)
+	leave, err := ns.enter()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Cleanup functions run on the goroutine of the test, hence on its thread.
 	t.Cleanup(leave)
+	return ns
 }
 
 // Run runs f in a new network namespace, on the calling goroutine, so that f may
