@@ -113,7 +113,7 @@ var outcomes = [numReasons]outcome{
 
 	OwnForeign:   {StepOwn, false, Ignore, "own_foreign", "{target} is no address of this host"},
 	OwnAnswer:    {StepOwn, true, Answer, "own_answer", "{target} is an address of this host"},
-	OwnWithheld:  {StepOwn, true, Ignore, "own_withheld", "{target} is an address of this host that {interface} does not answer for (arp_ignore, or it is not verified)"},
+	OwnWithheld:  {StepOwn, true, Ignore, "own_withheld", "{target} is an address of this host that {interface} does not answer for (arp_ignore, it is not verified, or somebody else has it)"},
 	OwnBroadcast: {StepOwn, true, Ignore, "own_broadcast", "{target} is a broadcast address of {interface}"},
 
 	PublishedNone:     {StepPublished, false, Ignore, "published_none", "{target} has none on {interface}"},

@@ -65,7 +65,7 @@ type Ownership uint8
 const (
 	Foreign   Ownership = iota // no own address
 	Owned                      // an own address that the interface answers for
-	Withheld                   // an own address that it does not answer for: by arp_ignore, or not verified yet
+	Withheld                   // an own address that it does not answer for: by arp_ignore, not verified yet, or withdrawn
 	Broadcast                  // a broadcast address of the interface
 )
 
