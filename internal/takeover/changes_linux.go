@@ -16,11 +16,11 @@ import (
 // runChanges follows what happens to the machine until the socket is closed.
 func (m *Manager) runChanges(ctx context.Context) error {
 	for {
-		mark := m.written.mark()
+		m.written.turn()
 		batch, err := m.changes.Receive()
 		m.follow(batch)
 		if m.changes.Emptied() {
-			m.written.forget(mark)
+			m.written.forget()
 		}
 		switch {
 		case errors.Is(err, net.ErrClosed):

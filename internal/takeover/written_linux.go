@@ -16,12 +16,14 @@ import (
 // So what went before an own write is in the queue of the socket when the write ends.
 // Once that queue has been emptied and followed, the write is not lately any more.
 //
-// The zero written is empty. Its methods are safe for concurrent use.
+// The zero written is empty. Its methods are safe for concurrent use. None takes longer
+// for having many entries.
 type written struct {
-	mu           sync.Mutex
-	begun, ended uint64 // writes are numbered from 1
-	forgotten    uint64
-	last         map[writtenKey]write
+	mu    sync.Mutex
+	under int // writes under way
+	// Whether an administrator had just set with isat what was written. Those before
+	// the last turn are in old.
+	old, last map[writtenKey]bool
 }
 
 // writtenKey names an entry: an address on an interface, by index.
@@ -30,24 +32,17 @@ type writtenKey struct {
 	ip    netip.Addr
 }
 
-// write is the last write of an entry.
-type write struct {
-	number uint64
-	anew   bool // in one of them the entry was what an administrator had just set with isat
-}
-
-// begin notes entries that are about to be written. One call at a time is between begin
-// and end.
+// begin notes entries that are about to be written.
 func (w *written) begin(updates []host.Neighbour) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.last == nil {
-		w.last = make(map[writtenKey]write)
+		w.last = make(map[writtenKey]bool)
 	}
-	w.begun++
+	w.under++
 	for _, u := range updates {
 		key := writtenKey{u.Interface, u.IP}
-		w.last[key] = write{number: w.begun, anew: u.Anew || w.last[key].anew}
+		w.last[key] = w.last[key] || u.Anew
 	}
 }
 
@@ -55,30 +50,25 @@ func (w *written) begin(updates []host.Neighbour) {
 func (w *written) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ended = w.begun
+	w.under--
 }
 
-// mark returns what forget is to be called with when all has been followed that the
-// kernel has told up to now.
-func (w *written) mark() uint64 {
+// turn is called before what the kernel has told up to now is read. While a write is
+// under way it does nothing: another turn comes.
+func (w *written) turn() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.ended
+	if w.under == 0 && w.old == nil {
+		w.old, w.last = w.last, nil
+	}
 }
 
-// forget forgets the writes up to a mark.
-func (w *written) forget(mark uint64) {
+// forget forgets what was written before the last turn: all has been followed that the
+// kernel had told then.
+func (w *written) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if mark == w.forgotten {
-		return // most of the time
-	}
-	w.forgotten = mark
-	for key, last := range w.last {
-		if last.number <= mark {
-			delete(w.last, key)
-		}
-	}
+	w.old = nil
 }
 
 // lately returns whether isat has written an entry lately, and whether it was one that
@@ -86,8 +76,10 @@ func (w *written) forget(mark uint64) {
 func (w *written) lately(index int, ip netip.Addr) (ok, anew bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	last, ok := w.last[writtenKey{index, ip}]
-	return ok, last.anew
+	key := writtenKey{index, ip}
+	old, wasOld := w.old[key]
+	last, isLast := w.last[key]
+	return wasOld || isLast, old || last
 }
 
 // crossing is a permanent entry that others have set, and isat has written lately.
