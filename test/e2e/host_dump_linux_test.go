@@ -22,7 +22,7 @@ ip -details link
 ip addr
 ip route show table all
 ip rule
-nft list ruleset | sed 's/ expires [0-9a-z]*//'
+nft list ruleset | sed 's/ expires [0-9a-z]*//; s/counter packets [0-9]* bytes [0-9]*/counter/'
 tc qdisc show
 for dev in $(ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/\1/'); do tc filter show dev $dev ingress; done
 grep -r . /proc/sys/net/ipv4/neigh /proc/sys/net/ipv4/conf /proc/sys/net/ipv4/ip_forward | sort

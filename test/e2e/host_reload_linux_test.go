@@ -76,6 +76,7 @@ func (u undisturbed) check(d *ISAT, what string) {
 //	     198.51.100.1 e1 ──── e1
 func TestHostReload(t *testing.T) {
 	t.Parallel()
+	need(t, "arping", "ping")
 	n := NewNet(t)
 	isat, peer := n.Host("isat"), n.Host("peer")
 	n.Veth(isat.End("e0", isatMAC), peer.End("e0", peerMAC))
@@ -127,6 +128,7 @@ func TestHostReload(t *testing.T) {
 		}
 		await(t, "SIGHUP says that nothing is changed", func() bool { return strings.Count(d.Output(), "nothing is changed") == i+1 })
 	}
+	peer.Must("arping", "-c", "1", "-I", "e0", isatIP) // as its kernel does sooner or later
 	d.wantInterfaces("after bad files", "e0 up kernel")
 	e0.check(d, "a bad file")
 	isat.SameDump("after bad files", during)
