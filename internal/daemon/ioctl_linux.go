@@ -54,18 +54,27 @@ func (i ioctls) Delete(ifname string, ip netip.Addr, publishedOnly bool) error {
 	return i.remove(ifname, ip, publishedOnly)
 }
 
-// Unlisted implements [ioctlsrv.Backend]: the kernel lists the neighbours of
-// taken-over interfaces and its own proxies by itself, and knows none of hosts of
-// their own.
+// Unlisted implements [ioctlsrv.Backend].
 func (i ioctls) Unlisted() []host.Entry {
 	ours := i.presentHosts()
 	var all []host.Entry
 	for _, e := range i.host.Entries() {
-		if _, ok := ours[e.Interface]; !e.Own && (ok || e.Publish == host.PublishedOnly && !e.Told) {
+		if _, ok := ours[e.Interface]; !e.Own && (ok || i.isUnlisted(e)) {
 			all = append(all, e)
 		}
 	}
 	return all
+}
+
+// isUnlisted reports whether the kernel does not list an entry of an interface that it
+// knows: one that it has not been told, a proxy that it does not have, or one that is
+// a route there (arp -s ... reject). Where isat only observes the kernel has its own.
+func (i ioctls) isUnlisted(e host.Entry) bool {
+	if e.Told {
+		return e.Publish != host.PublishedOnly && e.Action != host.Forward
+	}
+	ifc, ok := i.host.Interface(e.Interface)
+	return ok && ifc.Mode() != host.Watch
 }
 
 // set makes or changes an entry as the administrator's, with what belongs to it in

@@ -26,7 +26,7 @@ func (s *Server) postProbe(w http.ResponseWriter, r *http.Request) error {
 	var q api.ProbeRequest
 	err := decodeBody(w, r, append(onInterface(&q.Interface, &q.IPs), field{"fast", &q.Fast, wantBool, false})...)
 	if errors.Is(err, syscall.EMSGSIZE) || len(q.IPs) > maxProbe {
-		return fmt.Errorf("probing: more than %d addresses at once: %w", maxProbe, syscall.EMSGSIZE)
+		return fmt.Errorf("more than %d addresses at once: %w", maxProbe, syscall.EMSGSIZE)
 	}
 	if err == nil {
 		err = checkOnInterface(q.Interface, q.IPs)

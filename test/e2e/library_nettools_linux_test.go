@@ -88,13 +88,13 @@ func TestLibraryTakenOver(t *testing.T) {
 	t.Parallel()
 	Require(t, "arp", "ping")
 	dir := library(t)
-	isat, _ := NewPair(t)
+	isat, peer := NewPair(t)
 	d := StartISAT(t, isat, standard)
 	arp := func(args ...string) string {
 		t.Helper()
 		return isat.Must(slices.Concat(d.preload(dir), []string{"arp"}, args)...)
 	}
-	const published, only = "192.0.2.60", "192.0.2.61"
+	const published, only, resolved = "192.0.2.60", "192.0.2.61", "192.0.2.63"
 
 	isat.Must("ping", "-q", "-c", "1", "-W", "10", peerIP)
 	arp("-s", askerIP, askerMAC)
@@ -105,6 +105,26 @@ func TestLibraryTakenOver(t *testing.T) {
 	if with, without := arp("-an"), isat.Must("arp", "-an"); with != without || strings.Count(with, "\n") != 2 {
 		t.Errorf("arp -an shows with the library\n%sand without it\n%s", with, without)
 	}
+
+	// What the kernel has not been told, or has a route for.
+	const rejected = "192.0.2.62"
+	peer.Must("ip", "addr", "add", resolved+"/24", "dev", "e0")
+	must(t, d, "resolve", resolved)
+	must(t, d, "arp", "-s", rejected, askerMAC, "reject")
+	shown := arp("-an")
+	for _, line := range []string{
+		"? (" + resolved + ") at " + peerMAC + " [ether] on e0\n",
+		"? (" + rejected + ") at " + askerMAC + " [ether] PERM on e0\n",
+	} {
+		if strings.Count(shown, line) != 1 {
+			t.Errorf("arp -an shows\n%sand not once %s", shown, line)
+		}
+	}
+	isat.Must("ping", "-q", "-c", "1", "-W", "10", resolved)
+	if shown := arp("-an"); strings.Count(shown, "("+resolved+")") != 1 {
+		t.Errorf("arp -an shows what the kernel has been told not once:\n%s", shown)
+	}
+	must(t, d, "arp", "-d", rejected)
 
 	arp("-i", "e0", "-Ds", published, "e0", "pub")
 	if e, ok := d.Entry("e0", published); !ok || !e.Published || string(e.MAC) != isatMAC {
