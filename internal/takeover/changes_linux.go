@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/isat-project/isat/cache"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/rtnl"
 )
@@ -175,21 +176,30 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
 	defer m.updating.Unlock()
 	t.mu.Lock()
 	_, foreign := t.foreign[ip]
-	delete(t.foreign, ip)
 	t.mu.Unlock()
 	lately, anew := m.written.lately(t.index, ip)
 	if !foreign || lately {
 		if n, err := m.conn.Neighbour(t.index, ip); err == nil && n.State != rtnl.StateFailed {
-			// isat has put it there again, because it was set again or because it had
-			// not heard of the deletion.
-			if lately && !anew && n.MAC == entry.MAC && (foreign || n.Protocol == rtnl.ProtocolISAT) {
+			// It is there again: others have added it, or isat has, because it was set
+			// anew or because isat had not heard of the deletion. Only the last is to be
+			// undone, and only where isat's mark says that it is that: what isat puts
+			// back of others' has none, and others would lose what they have added.
+			if lately && !anew && !foreign && isRewritten(n, entry) {
 				m.forget(t, ip)
 				m.deleteWritten(t, ip)
 			}
 			return
 		}
 	}
+	t.mu.Lock()
+	delete(t.foreign, ip)
+	t.mu.Unlock()
 	m.forget(t, ip)
+}
+
+// isRewritten reports whether the kernel's entry is what isat makes of its own.
+func isRewritten(n rtnl.Neighbour, e host.Entry) bool {
+	return n.Protocol == rtnl.ProtocolISAT && n.MAC == e.MAC && (n.State == rtnl.StatePermanent) == (e.State == cache.Permanent)
 }
 
 // neighbourReplaced is when others have made an entry one that needs no ARP, which

@@ -14,7 +14,9 @@ import (
 //
 // The kernel does one change after the other and tells of each before the next (RTNL).
 // So what went before an own write is in the queue of the socket when the write ends.
-// Once that queue has been emptied and followed, the write is not lately any more.
+// Once that queue has been emptied and followed, the write is not lately any more. The
+// socket does not tell of own writes: on a quiet machine that is when others change
+// something, which costs a question to the kernel more than is needed.
 //
 // The zero written is empty. Its methods are safe for concurrent use. None takes longer
 // for having many entries.

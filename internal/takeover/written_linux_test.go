@@ -124,7 +124,8 @@ func TestCrossedBySetting(t *testing.T) {
 }
 
 // TestCrossedByDeleting lets others delete an entry just before isat writes it again. It
-// is gone in the end, from both tables.
+// is gone in the end, from both tables. (Not so a permanent one of theirs, which cannot
+// be told from one that they have added again: see TestReadded.)
 func TestCrossedByDeleting(t *testing.T) {
 	ip, mac := address(0, 1, 1)
 	tests := map[string]struct{ had func(*rig) }{
@@ -137,9 +138,6 @@ func TestCrossedByDeleting(t *testing.T) {
 			if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac}); err != nil {
 				t.Fatal(err)
 			}
-		}},
-		"theirs": {func(r *rig) {
-			r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: mac, State: rtnl.StatePermanent}})
 		}},
 		"theirs that is not permanent": {func(r *rig) {
 			r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: mac, State: rtnl.StateReachable}})
@@ -168,6 +166,40 @@ func TestCrossedByDeleting(t *testing.T) {
 				}
 				r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 && len(r.host.Entry(ip)) == 0 })
 				r.same(0)
+			}
+		})
+	}
+}
+
+// TestReadded: what others delete and add again, the same as before, is theirs, though
+// isat has written the entry lately.
+func TestReadded(t *testing.T) {
+	for _, at := range []string{"in a datagram", "one after the other"} {
+		t.Run(at, func(t *testing.T) {
+			r := newRig(t, 0)
+			ip, mac := address(0, 1, 1)
+			put := []rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: mac, State: rtnl.StatePermanent}}
+			del := []rtnl.NeighbourOp{{Action: rtnl.Delete, Index: r.index, IP: ip}}
+			r.write(put)
+			r.same(1)
+			for range 10 {
+				r.m.get(r.index).ifc.Tell(ip) // as after a flap of the link
+				if err := r.host.Told(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				r.m.mu.Lock() // nobody follows changes
+				if at == "in a datagram" {
+					r.write(append(del[:1:1], put...))
+				} else {
+					r.write(del)
+					r.write(put)
+				}
+				r.m.mu.Unlock()
+				r.followed()
+				r.same(1)
+				if n := r.kernel(); n.State != rtnl.StatePermanent || n.MAC != mac {
+					t.Fatalf("the kernel has %v", n)
+				}
 			}
 		})
 	}
