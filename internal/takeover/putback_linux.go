@@ -78,7 +78,7 @@ func (m *Manager) tryPutBack(index int, free []record.Address) ([]putResult, err
 	}
 	errs := make([]error, 1, 4)
 	results, errs[0] = m.giveUp(touched, errAddedAgain)
-	missing, err = m.acceptable(missing)
+	missing, err = m.acceptable(missing, now)
 	errs = append(errs, err)
 	if len(missing) == 0 {
 		return results, errors.Join(errs...)
@@ -115,16 +115,20 @@ func refusedError(d record.Address, why error) error {
 	return fmt.Errorf("putting %v of %s back: %w", prefixOf(addrOfRecord(d)), d.Name, why)
 }
 
-// acceptable returns the addresses without those that the kernel refuses still. Each
-// that it has refused before is added and deleted to find that out: others are to be
-// moved for its place only when it can have it.
-func (m *Manager) acceptable(missing []record.Address) ([]record.Address, error) {
+// acceptable returns the addresses without those that the kernel refuses still, beside
+// those that are there now. Each that it has refused before is added and deleted to find
+// that out: others are to be moved for its place only when it can have it.
+func (m *Manager) acceptable(missing []record.Address, now []rtnl.Addr) ([]record.Address, error) {
 	var errs []error
 	refuses := func(d record.Address) bool {
+		a := addrOfRecord(d)
+		if b, ok := otherScope(now, a); ok {
+			errs = append(errs, refusedError(d, fmt.Errorf("%v has another scope in the same network: %w", prefixOf(b), syscall.EINVAL)))
+			return true
+		}
 		if !m.refused[identityOf(d)] {
 			return false
 		}
-		a := addrOfRecord(d)
 		if err := m.conn.AddAddr(a); err != nil {
 			errs = append(errs, refusedError(d, err))
 			return true
@@ -137,6 +141,16 @@ func (m *Manager) acceptable(missing []record.Address) ([]record.Address, error)
 	return slices.DeleteFunc(missing, refuses), errors.Join(errs...)
 }
 
+// otherScope returns an address for which the kernel refuses to add another one: those
+// of a network have one scope (__inet_insert_ifa of net/ipv4/devinet.c).
+func otherScope(now []rtnl.Addr, a rtnl.Addr) (rtnl.Addr, bool) {
+	i := slices.IndexFunc(now, func(b rtnl.Addr) bool { return b.Prefix == a.Prefix && b.Local != a.Local && b.Scope != a.Scope })
+	if i < 0 {
+		return rtnl.Addr{}, false
+	}
+	return now[i], true
+}
+
 // walkChunk is how many steps go in one datagram, beside what has to be around them.
 const walkChunk = 600
 
@@ -144,7 +158,7 @@ const walkChunk = 600
 // address that changes its place is away for some microseconds. It returns what the
 // kernel said of those that it did not add.
 func (m *Manager) walk(index int, steps []step) (refused map[netip.Prefix]error, err error) {
-	var moved []rtnl.Addr
+	var moved, stays []rtnl.Addr // to be moved, and not moved
 	for _, s := range steps {
 		if s.remove {
 			moved = append(moved, s.addr)
@@ -178,10 +192,17 @@ func (m *Manager) walk(index int, steps []step) (refused map[netip.Prefix]error,
 			continue
 		}
 		for _, f := range batch.Failed {
-			if i := f.Index - offset; i < 0 || i >= len(chunk) {
+			i := f.Index - offset
+			switch {
+			case i < 0 || i >= len(chunk):
 				around = append(around, f.Err)
-			} else if !chunk[i].remove {
+			case chunk[i].remove:
+				stays = append(stays, chunk[i].addr)
+			default:
 				refused[prefixOf(chunk[i].addr)] = f.Err
+				if a := chunk[i].addr; isAmong(moved, a) && !isAmong(stays, a) {
+					m.log.Error("an address that was moved to make room is not added again", "address", prefixOf(a), "error", f.Err)
+				}
 			}
 		}
 	}

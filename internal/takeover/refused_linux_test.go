@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -146,4 +147,50 @@ func TestRefusedPuttingAllBack(t *testing.T) {
 		return err == nil && len(records) == 0
 	})
 	r.requireState(before, "when the chores have tried again")
+}
+
+// The kernel refuses an address while another one of its network has another scope. That
+// one is not moved, nor does a route go with it, and the address is tried again.
+func TestRefusedForItsScope(t *testing.T) {
+	r := newOwnRig(t, DownAddress, "address add 198.51.100.1/24 dev e0", "address add 192.0.2.1/24 dev e0")
+	r.told(host.Withdrawn, "198.51.100.1/24", "192.0.2.1/24")
+	r.ip("address", "add", "192.0.2.2/24", "scope", "link", "dev", "e0")
+	r.ip("route", "add", "default", "via", "192.0.2.254")
+	r.ip("route", "add", "203.0.113.0/24", "via", "192.0.2.253")
+	r.told(host.Usable, "192.0.2.1/24")
+	r.requireAddresses("192.0.2.2/24")
+	r.told(host.Usable, "198.51.100.1/24")
+	r.requireAddresses("192.0.2.2/24", "198.51.100.1/24") // narrower scopes are first
+	for _, route := range []string{"default", "203.0.113.0/24"} {
+		if got := r.ip("route", "show", route); got == "" {
+			t.Errorf("the route %s is lost", route)
+		}
+	}
+	r.requireRecords(1)
+	if n := r.log.count("192.0.2.2/24 has another scope in the same network"); n != 1 {
+		t.Errorf("%d errors name the reason, want 1:\n%s", n, r.log.all.String())
+	}
+	r.ip("address", "del", "192.0.2.2/24", "dev", "e0")
+	r.tryAgain()
+	r.requireAddresses("198.51.100.1/24", "192.0.2.1/24")
+	r.requireRecords(0)
+}
+
+// What others have removed before isat takes it down is nobody's to put back.
+func TestRemovedBeforehand(t *testing.T) {
+	for _, down := range []Down{DownAddress, DownInterface} {
+		t.Run(down.String(), func(t *testing.T) {
+			r := newOwnRig(t, down, "address add 198.51.100.1/24 dev e0")
+			gone := netip.MustParseAddr("192.0.2.1")
+			if err := r.says.Resume(host.Address{Prefix: netip.PrefixFrom(gone, 24)}, other); err != nil {
+				t.Fatal(err)
+			}
+			r.told(host.Withdrawn, "192.0.2.1/24")
+			if own, ok := r.says.Interface.OwnAddress(gone); ok {
+				t.Errorf("the host still has %+v", own)
+			}
+			r.requireAddresses("198.51.100.1/24")
+			r.requireRecords(0)
+		})
+	}
 }

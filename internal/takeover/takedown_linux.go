@@ -55,6 +55,7 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) error {
 			d.places[other.Local] = append(on, other.Index)
 		}
 	}
+	m.forsakeAbsent(a, withdrawn, before)
 	if a.down == DownInterface && len(going) > 0 { // else somebody else has removed them
 		return m.setInterfaceDown(d)
 	}
@@ -67,6 +68,25 @@ func (m *Manager) takeDown(a *addressed, withdrawn []host.OwnAddress) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// forsakeAbsent has the host forget what was withdrawn and others have removed before it
+// was taken down: nobody will put it back, and it must not be taken for verified when it
+// is free. mu is held.
+func (m *Manager) forsakeAbsent(a *addressed, withdrawn []host.OwnAddress, there []rtnl.Addr) {
+	kept := make(map[netip.Addr]bool, len(there)+len(m.down))
+	for _, k := range there {
+		kept[k.Local] = true
+	}
+	for _, d := range m.down {
+		kept[d.Local] = kept[d.Local] || d.Index == a.index
+	}
+	for _, u := range withdrawn {
+		ip := u.Address.Prefix.Addr()
+		if _, leased := m.leases[keyOf(u)]; !leased && !kept[ip] {
+			a.ifc.Forsake(ip)
+		}
+	}
 }
 
 // departure is what is being taken down.
