@@ -201,10 +201,11 @@ func (m *Manager) gone(d departure, err error, offset int) (gone []rtnl.Addr, re
 		return slices.DeleteFunc(slices.Clone(d.going), func(a rtnl.Addr) bool { return isAmong(left, a) }), err
 	}
 	var around, there []error
-	stay := make(map[int]bool)
+	stay, absent := make(map[int]bool), make(map[int]bool)
 	for _, f := range batch.Failed {
 		switch i := f.Index - offset; {
 		case rtnl.IsNotExist(f.Err):
+			absent[i] = true
 		case i < 0 || i >= len(d.going):
 			around = append(around, f.Err)
 		default:
@@ -212,9 +213,18 @@ func (m *Manager) gone(d departure, err error, offset int) (gone []rtnl.Addr, re
 			there = append(there, f.Err)
 		}
 	}
+	deleted := make(map[netip.Addr]bool, len(d.going)) // in one network at least
 	for i, a := range d.going {
 		if !stay[i] {
 			gone = append(gone, a)
+		}
+		if !stay[i] && !absent[i] {
+			deleted[a.Local] = true
+		}
+	}
+	for i, a := range d.going {
+		if absent[i] && !deleted[a.Local] { // of this the kernel will not tell
+			delete(m.unsettled, downKey{d.index, a.Local})
 		}
 	}
 	if len(there) == 0 && len(around) > 0 {
