@@ -70,4 +70,17 @@ func TestCrashWhileTakenDown(t *testing.T) {
 		r.told(host.Usable, "192.0.2.1/24")
 		r.requireState(before, "after the return")
 	})
+	// The host knows an address once, in however many networks it is.
+	t.Run("an address in two networks", func(t *testing.T) {
+		r := newOwnRig(t, DownAddress, "address add 192.0.2.1/24 dev e0", "address add 192.0.2.1/16 dev e0")
+		before := r.state()
+		r.told(host.Withdrawn, "192.0.2.1/24")
+		r.crash()
+		r.start(Spec{Name: "e0", DAD: true})
+		r.requireAddresses()
+		r.requireRecords(2)
+		r.told(host.Usable, "192.0.2.1/24")
+		r.requireState(before, "after the return")
+		r.requireRecords(0)
+	})
 }

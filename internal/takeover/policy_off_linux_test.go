@@ -38,15 +38,37 @@ func TestPolicyOffPutsBack(t *testing.T) {
 	r.requireRecords(0)
 }
 
-// A daemon that finds an address taken down by one before, and whose policy for it is
-// off, puts it back.
+// A daemon that finds addresses taken down by one before, and whose policy for them is
+// off, puts them back at once, also one that is in two networks of which its policy
+// names one.
 func TestPolicyOffAfterCrash(t *testing.T) {
-	r := newOwnRig(t, DownAddress, everything...)
-	before := r.state()
-	r.told(host.Withdrawn, "192.0.2.1/24")
-	r.crash()
-	r.policies = off("192.0.2.1/32")
-	r.start(Spec{Name: "e0", DAD: true})
-	r.requireState(before, "after the next start")
-	r.requireRecords(0)
+	for _, tt := range []struct {
+		name     string
+		policies []Policy
+		setUp    []string
+		down     []string
+		records  int
+	}{
+		{"some of them", off("192.0.2.0/30"), everything, []string{"192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24"}, 3},
+		{"in two networks", []Policy{{Label: "e0:off", Detect: acd.DetectOff}},
+			[]string{"address add 192.0.2.1/24 dev e0 label e0:off", "address add 192.0.2.1/16 dev e0"}, []string{"192.0.2.1/24"}, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newOwnRig(t, DownAddress, tt.setUp...)
+			before := r.state()
+			r.told(host.Withdrawn, tt.down...)
+			r.requireRecords(tt.records)
+			r.crash()
+			r.policies = tt.policies
+			r.start(Spec{Name: "e0", DAD: true})
+			r.requireState(before, "after the next start")
+			r.requireRecords(0)
+			if n := r.log.count("their policy is off"); n != 1 {
+				t.Errorf("%d lines say why, want 1:\n%s", n, r.log.all.String())
+			}
+			if n := r.log.count("it cannot be watched"); n != 0 {
+				t.Errorf("%d warnings, want none:\n%s", n, r.log.all.String())
+			}
+		})
+	}
 }

@@ -3,8 +3,10 @@ package takeover
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 
+	"github.com/isat-project/isat/acd"
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/record"
 	"github.com/isat-project/isat/internal/rtnl"
@@ -23,7 +25,10 @@ func (m *Manager) resume(t *taken) {
 		return
 	}
 	m.overtaken(addrs)
-	for _, d := range slices.Clone(m.down) {
+	goesOn := make(map[netip.Addr]bool) // the host knows an address once, in however many networks it was
+	var back []record.Address
+	off := 0
+	for _, d := range m.down {
 		if d.Index != t.index {
 			continue
 		}
@@ -38,15 +43,31 @@ func (m *Manager) resume(t *taken) {
 			Prefix: prefixOf(a), HostScope: a.Scope == rtnl.ScopeHost, Label: a.Label,
 			Policy: policyOf(m.policies, a, append(addrs, a)),
 		}
-		if err := t.ifc.Resume(own, d.Owner); err != nil {
-			m.log.Warn("an address that was taken down before is put back: it cannot be watched", "interface", d.Name, "address", own.Prefix, "error", err)
-			if err := m.putBack(t.index, []record.Address{d}); err != nil {
-				m.log.Error("putting addresses back", "interface", d.Name, "error", err)
-				m.owe(t.index, err)
+		watched, known := goesOn[d.Local]
+		if !known {
+			switch err := t.ifc.Resume(own, d.Owner); {
+			case err == nil:
+				watched = true
+			case own.Policy.Detect == acd.DetectOff:
+				off++
+			default:
+				m.log.Warn("an address that was taken down before is put back: it cannot be watched", "interface", d.Name, "address", own.Prefix, "error", err)
 			}
+			goesOn[d.Local] = watched
+		}
+		if !watched {
+			back = append(back, d)
 			continue
 		}
 		m.log.Info("going on with an address that was taken down before", "interface", d.Name, "address", own.Prefix, "mac", d.Owner)
+	}
+	if off > 0 {
+		m.log.Info("addresses that were taken down before are put back: their policy is off", "interface", t.Name(), "addresses", off)
+	}
+	// All at once: each time reads the machine, and writes down all that is down.
+	if err := m.putBack(t.index, back); err != nil {
+		m.log.Error("putting addresses back", "interface", t.Name(), "error", err)
+		m.owe(t.index, err)
 	}
 }
 
