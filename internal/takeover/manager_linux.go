@@ -103,6 +103,8 @@ type Manager struct {
 	unread []int
 	// policies say how addresses are treated; the first that matches holds.
 	policies []Policy
+	// unfollowed has why interfaces do not follow the policies yet, by index.
+	unfollowed map[int]string
 	// standing are the entries of the configuration.
 	standing []standing
 	swept    bool // Sweep has been called
@@ -144,7 +146,7 @@ func Open(o Options) (*Manager, error) {
 		unverified: newUnverified(newSilence(o.Log, guard.OpenSenders)), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
 		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int),
-		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool), refused: make(map[identity]bool), leases: make(map[downKey]time.Time)}
+		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool), refused: make(map[identity]bool), leases: make(map[downKey]time.Time), unfollowed: make(map[int]string)}
 	m.taken.Store(&map[int]*taken{})
 	m.links.Store(&map[int]rtnl.Link{})
 	if err := m.open(o); err != nil {

@@ -13,15 +13,32 @@ import (
 
 // SetPolicies replaces the policies, of which the first that matches an address
 // holds. It is called before anything is taken over, and when the configuration
-// has changed.
+// has changed. An interface whose addresses cannot be read, because they change all the
+// time, follows some seconds later.
 func (m *Manager) SetPolicies(policies []Policy) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.policies = slices.Clone(policies)
-	for index, a := range m.addressed {
-		if err := errors.Join(m.readdress(index), m.repolicy(a)); err != nil {
-			m.log.Error("following a change of the policies", "error", err)
-		}
+	for index := range m.addressed {
+		m.followPolicies(index)
+	}
+}
+
+// followPolicies has the addresses of an interface treated as the policies say. If that
+// fails, the chores try again; a reason is logged once. mu is held.
+func (m *Manager) followPolicies(index int) {
+	before := m.unfollowed[index]
+	delete(m.unfollowed, index)
+	a := m.addressed[index]
+	if a == nil { // it was handed back meanwhile
+		return
+	}
+	err := errors.Join(m.readdress(index), m.repolicy(a))
+	if err == nil {
+		return
+	}
+	if m.unfollowed[index] = err.Error(); m.unfollowed[index] != before {
+		m.log.Error("following a change of the policies; it is tried again", "interface", m.nameOf(index), "error", err)
 	}
 }
 

@@ -1,11 +1,15 @@
 package takeover
 
 import (
+	"log/slog"
 	"net/netip"
 	"testing"
 
 	"github.com/isat-project/isat/acd"
+	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/record"
 	"github.com/isat-project/isat/internal/rtnl"
+	"github.com/isat-project/isat/internal/testns"
 )
 
 // How an address is treated, by the policies and by what it is.
@@ -57,5 +61,62 @@ func TestPolicyOf(t *testing.T) {
 				t.Errorf("policy %+v, want %+v", got, tt.want)
 			}
 		})
+	}
+}
+
+// policed is an interface of the host that notes the policies of its addresses.
+type policed struct {
+	ownAddresses
+	policies map[netip.Addr]acd.Policy
+}
+
+func (p policed) SetAddresses(own []host.Address) error {
+	for _, a := range own {
+		p.policies[a.Prefix.Addr()] = a.Policy
+	}
+	return nil
+}
+
+func (p policed) SetPolicy(ip netip.Addr, policy acd.Policy) { p.policies[ip] = policy }
+
+// Policies are followed later if the addresses cannot be read when they are set: those
+// of what is there, and of what is taken down.
+func TestPoliciesAreFollowedLater(t *testing.T) {
+	testns.Enter(t)
+	(&ownRig{rig: &rig{t: t}}).ip("address", "add", "192.0.2.1/24", "dev", "lo")
+	conn, err := rtnl.Dial(rtnl.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	closed, err := rtnl.Dial(rtnl.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	const lo = 1 // in every namespace
+	there, down := netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("198.51.100.1/24")
+	ifc := policed{policies: make(map[netip.Addr]acd.Policy)}
+	var log lines
+	m := &Manager{
+		conn: closed, log: slog.New(slog.NewTextHandler(&log, nil)), unfollowed: make(map[int]string),
+		addressed: map[int]*addressed{lo: {index: lo, ifc: ifc, device: &Device{Index: lo, Addresses: []netip.Prefix{there}, Follow: func([]netip.Prefix) {}}}},
+		down:      []record.Address{{Index: lo, Local: down.Addr(), Prefix: down.Masked()}},
+	}
+	m.taken.Store(&map[int]*taken{})
+	m.SetPolicies([]Policy{{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Detect: acd.DetectOff}})
+	m.tryAgain()
+	if n := log.count("level=ERROR"); n != 1 || len(ifc.policies) > 0 {
+		t.Errorf("while nothing can be read the policies are %v, and %d errors are logged, want 1:\n%s", ifc.policies, n, log.all.String())
+	}
+	m.conn = conn
+	m.tryAgain()
+	for _, p := range []netip.Prefix{there, down} {
+		if got := ifc.policies[p.Addr()].Detect; got != acd.DetectOff {
+			t.Errorf("%v has the policy %v, want off", p, got)
+		}
+	}
+	if len(m.unfollowed) > 0 {
+		t.Errorf("%v are still to follow", m.unfollowed)
 	}
 }

@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/isat-project/isat/host"
@@ -67,6 +68,9 @@ func (m *Manager) resumed(updates []host.OwnAddress) (before []postponed) {
 
 // tryAgain does what was postponed, if it can be done now. mu is held.
 func (m *Manager) tryAgain() {
+	for _, index := range slices.Collect(maps.Keys(m.unfollowed)) {
+		m.followPolicies(index)
+	}
 	updates := make([]host.OwnAddress, 0, len(m.postponed))
 	for _, p := range m.postponed {
 		updates = append(updates, p.update)
