@@ -2,7 +2,6 @@ package takeover
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/isat-project/isat/host"
@@ -19,29 +18,33 @@ func (m *Manager) lease(a rtnl.Addr) {
 	m.leases[downKey{a.Index, a.Local}] = time.Now().Add(min(a.Valid, maxLease))
 }
 
-// expireLeases has the host forget duplicates whose lifetime is over. mu is held.
+// expireLeases has the host forget duplicates whose lifetime is over, unless they are
+// there again: then it is about to hear of that. mu is held.
 func (m *Manager) expireLeases(now time.Time) {
+	over := make(map[int][]netip.Addr) // by interface, of which each is read once
 	for k, end := range m.leases {
 		if now.Before(end) {
 			continue
 		}
+		if a := m.addressed[k.index]; a != nil {
+			if own, _ := a.ifc.OwnAddress(k.ip); own.Usage == host.Withdrawn {
+				over[k.index] = append(over[k.index], k.ip)
+				continue
+			}
+		}
 		delete(m.leases, k)
-		a := m.addressed[k.index]
-		if a == nil {
-			continue
-		}
-		if own, _ := a.ifc.OwnAddress(k.ip); own.Usage != host.Withdrawn {
-			continue
-		}
-		if addrs, err := m.conn.Addrs(k.index); err != nil || isThere(addrs, k.ip) {
-			m.leases[k] = end // the host is about to hear of it
-			continue
-		}
-		a.ifc.Forsake(k.ip)
 	}
-}
-
-// isThere reports whether an address is one of a list, in whatever network.
-func isThere(addrs []rtnl.Addr, ip netip.Addr) bool {
-	return slices.ContainsFunc(addrs, func(a rtnl.Addr) bool { return a.Local == ip })
+	for index, ips := range over {
+		addrs, err := m.conn.Addrs(index)
+		if err != nil {
+			continue // later
+		}
+		there := places(addrs)
+		for _, ip := range ips {
+			if there[ip] == nil {
+				delete(m.leases, downKey{index, ip})
+				m.addressed[index].ifc.Forsake(ip)
+			}
+		}
+	}
 }

@@ -69,3 +69,33 @@ func TestDuplicateOfALeaseIsForgotten(t *testing.T) {
 		})
 	}
 }
+
+// Of several leases whose lifetime is over, those are forgotten that are in no network
+// of the interface again.
+func TestLeasesAreForgottenApart(t *testing.T) {
+	r := newOwnRig(t, DownAddress)
+	again := netip.MustParsePrefix("192.0.2.2/24")
+	leases := []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), again, netip.MustParsePrefix("192.0.2.3/24")}
+	for _, p := range leases {
+		r.ip("address", "add", p.String(), "dev", "e0", "valid_lft", "1000", "preferred_lft", "500")
+	}
+	for _, p := range leases {
+		r.told(host.Withdrawn, p.String())
+		// The host of a test does not withdraw by itself.
+		if err := r.says.Interface.Resume(host.Address{Prefix: p, Policy: acd.Policy{Temporary: true}}, other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.m.mu.Lock() // nobody follows changes
+	defer r.m.mu.Unlock()
+	r.ip("address", "add", "192.0.2.2/25", "dev", "e0")
+	r.m.expireLeases(time.Now().Add(maxLease))
+	for _, p := range leases {
+		if _, known := r.says.Interface.OwnAddress(p.Addr()); known != (p == again) {
+			t.Errorf("%v is known: %t, want %t", p, known, p == again)
+		}
+	}
+	if _, awaited := r.m.leases[downKey{r.index, again.Addr()}]; !awaited || len(r.m.leases) != 1 {
+		t.Errorf("%v are awaited, want %v", r.m.leases, again)
+	}
+}
