@@ -20,6 +20,12 @@ func (b *backlog) add(key entryKey) {
 	b.order = append(b.order, key)
 }
 
+// has reports whether the sink has to be told of an address.
+func (b *backlog) has(key entryKey) bool {
+	_, ok := b.set[key]
+	return ok
+}
+
 // clear empties the backlog, whose memory is used again.
 func (b *backlog) clear() {
 	b.order = b.order[:0]

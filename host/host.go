@@ -72,7 +72,8 @@ type Host struct {
 	sending    []*Interface // those with frames to send
 	gone       Stats        // of interfaces that were detached
 	dirty      backlog      // what Neighbours has to be told
-	tellings   tellings     // of it
+	telling    backlog      // what it is being told of
+	tellings   tellings     // the rounds of that
 	untold     backlog      // what Addressing has to be told
 	bindFirst  bool         // before a frame is sent: see unlock
 	limiter    limiter      // of diagnostics

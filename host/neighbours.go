@@ -26,6 +26,9 @@ type Neighbour struct {
 	State     NeighbourState
 	// Anew says that an administrator has set the entry since the IP side was told.
 	Anew bool
+	// Untold says that the IP side does not have this binding yet, or not for sure: it
+	// is being told or will be. Only [Interface.Bindings] says so.
+	Untold bool
 }
 
 // NeighbourState is what the IP side has to know of an entry.
@@ -86,17 +89,18 @@ func (h *Host) runNeighbours(ctx context.Context) {
 		}
 		h.mu.Lock()
 		h.tellings.begun++
+		h.dirty, h.telling = h.telling, h.dirty // telling was empty
 		updates = updates[:0]
-		for _, key := range h.dirty.order {
+		for _, key := range h.telling.order {
 			updates = append(updates, h.neighbour(key))
 		}
-		h.dirty.clear()
 		h.mu.Unlock()
 		if len(updates) > 0 {
 			h.neighbours.Update(updates)
 		}
 		h.mu.Lock()
 		h.told(updates)
+		h.telling.clear()
 		h.tellings.end()
 		h.bindFirst = false
 		h.unlock()
@@ -162,7 +166,7 @@ func (h *Host) pause(ctx context.Context, c <-chan struct{}) error {
 func (h *Host) told(updates []Neighbour) {
 	for _, n := range updates {
 		key := entryKey{n.Interface, n.IP}
-		if _, again := h.dirty.set[key]; again || !n.Anew {
+		if !n.Anew || h.dirty.has(key) {
 			continue
 		}
 		if ifc := h.byIndex(n.Interface); ifc != nil {
@@ -219,7 +223,10 @@ func (i *Interface) Bindings() []Neighbour {
 	var all []Neighbour
 	for e := range i.entries() {
 		if e.installed {
-			all = append(all, i.host.neighbour(e.key()))
+			key := e.key()
+			n := i.host.neighbour(key)
+			n.Untold = i.host.dirty.has(key) || i.host.telling.has(key)
+			all = append(all, n)
 		}
 	}
 	return all

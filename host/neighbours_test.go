@@ -114,6 +114,48 @@ func TestTold(t *testing.T) {
 	})
 }
 
+// TestUntold has which bindings the IP side does not have yet: those that it is being
+// told of, and those that it will be told of next.
+func TestUntold(t *testing.T) {
+	onLAN(t, func(l *lan) {
+		n, k := l.taken()
+		k.delay = time.Second
+		for _, address := range []string{"192.0.2.7", "192.0.2.8", "192.0.2.9"} {
+			if _, err := n.Set(admin(address, macPeer)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect := func(when string, want ...string) {
+			t.Helper()
+			var got []string
+			for _, b := range n.ifc.Bindings() {
+				if b.Untold {
+					got = append(got, b.IP.String())
+				}
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %q are untold, want %q", when, got, want)
+			}
+		}
+		expect("set", "192.0.2.7", "192.0.2.8", "192.0.2.9")
+		if err := n.Told(l.t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		expect("told")
+		n.ifc.Tell(ip("192.0.2.7"))
+		synctest.Wait() // the update has begun
+		n.ifc.Tell(ip("192.0.2.8"))
+		expect("while one is told and one waits", "192.0.2.7", "192.0.2.8")
+		time.Sleep(k.delay)
+		synctest.Wait()
+		expect("while the second is told", "192.0.2.8")
+		time.Sleep(k.delay)
+		synctest.Wait()
+		expect("both told")
+	})
+}
+
 // TestDemand is the life of an address that the IP side asks for.
 func TestDemand(t *testing.T) {
 	onLAN(t, func(l *lan) {

@@ -59,7 +59,7 @@ func (m *Manager) resyncAll() error {
 //	failed, unmarked  usable      deleted: somebody is deleting the kernel's
 //	other         any             the host's is written again
 //	none          permanent       somebody has deleted it, if the link was undisturbed
-//	                              and it was written; else it is written again
+//	                              and nothing is to be written; else it is written again
 //	none          any             deleted
 func (m *Manager) resync(t *taken, undisturbed bool) error {
 	// The host's come first: what it deletes meanwhile is then lost to nobody.
@@ -94,7 +94,7 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 		}
 	}
 	for ip, o := range ours {
-		if undisturbed && o.State == host.Fixed && !o.Anew {
+		if undisturbed && o.State == host.Fixed && !o.Untold {
 			m.neighbourReplaced(t, ip)
 		} else {
 			t.ifc.Lost(ip)

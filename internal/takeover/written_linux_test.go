@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/rtnl"
 	"github.com/isat-project/isat/lladdr"
@@ -254,4 +256,62 @@ func TestCompareBeforeTold(t *testing.T) {
 	}
 	r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 })
 	r.same(1)
+}
+
+// TestCompareBeforeToldAgain compares the tables after a flap of the link has been
+// followed, and before the kernel has been told again what it has lost by that.
+func TestCompareBeforeToldAgain(t *testing.T) {
+	tests := map[string]func(*rig){
+		"it is being told": func(*rig) {},
+		"it is told when another update ends": func(r *rig) {
+			ip, _ := address(0, 1, 1)
+			r.m.get(r.index).ifc.Tell(ip)
+			r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
+		},
+	}
+	for name, before := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 0)
+			for n := range 2 {
+				ip, mac := address(0, 1+n, 1)
+				if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac, Origin: host.Administrator}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := r.host.Told(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.gate.mu.Lock()
+			before(r)
+			r.flap()
+			r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
+			err := r.m.resyncAll()
+			r.gate.mu.Unlock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 })
+			r.same(2)
+		})
+	}
+}
+
+// flap sets e0 down and up again, each when the manager has followed the one before.
+func (r *rig) flap() {
+	r.t.Helper()
+	link, err := netlink.LinkByIndex(r.index)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	followed := func(up bool) func() bool {
+		return func() bool { return running(r.m.get(r.index).present()) == up }
+	}
+	if err := netlink.LinkSetDown(link); err != nil {
+		r.t.Fatal(err)
+	}
+	r.await("down", followed(false))
+	if err := netlink.LinkSetUp(link); err != nil {
+		r.t.Fatal(err)
+	}
+	r.await("up", followed(true))
 }
