@@ -27,9 +27,13 @@ func (i ioctls) Interface(name string) (ioctlsrv.Interface, bool) {
 	}
 	f := ifc.Framing()
 	return ioctlsrv.Interface{
-		Name: name, Index: ifc.Index(), Hardware: f.HardwareType(), AddrLen: f.AddrLen(), ARP: ifc.Mode() != host.Off,
+		Name: name, Index: ifc.Index(), Hardware: f.HardwareType(), AddrLen: f.AddrLen(), ARP: doesARP(ifc.Mode()),
 	}, true
 }
+
+// doesARP reports whether isat does ARP on an interface in a mode. Where it only observes,
+// the kernel does, and what is set there is the kernel's.
+func doesARP(m host.Mode) bool { return m == host.On || m == host.Static }
 
 // Connected implements [ioctlsrv.Backend].
 func (i ioctls) Connected(ip netip.Addr) (string, bool) {

@@ -13,7 +13,7 @@ type Interface struct {
 	Index    int
 	Hardware arp.HardwareType
 	AddrLen  int  // of link-layer addresses, in bytes
-	ARP      bool // not IFF_NOARP
+	ARP      bool // not IFF_NOARP, and more than observed
 }
 
 // Backend is the table that the ioctls are about. Its methods are safe for

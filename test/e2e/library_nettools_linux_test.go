@@ -145,6 +145,31 @@ func TestLibraryTakenOver(t *testing.T) {
 	await(t, "the kernel follows", func() bool { n, ok := isat.Neighbour("e0", askerIP); return !ok || n.MAC == "" })
 }
 
+// TestLibraryObserved: on an interface that isat only observes arp of net-tools sets, shows
+// and deletes what the kernel has.
+func TestLibraryObserved(t *testing.T) {
+	t.Parallel()
+	Require(t, "arp")
+	dir := library(t)
+	isat, _ := NewPair(t)
+	d := StartISAT(t, isat, standard+"datapath = \"observe\"\n")
+	arp := func(args ...string) string {
+		t.Helper()
+		return isat.Must(slices.Concat(d.preload(dir), []string{"arp"}, args)...)
+	}
+	arp("-s", askerIP, askerMAC)
+	if n, ok := isat.Neighbour("e0", askerIP); !ok || n.MAC != askerMAC {
+		t.Errorf("arp -s is done, and the kernel has %+v, %v", n, ok)
+	}
+	if line := "? (" + askerIP + ") at " + askerMAC + " [ether] PERM on e0\n"; arp("-an", askerIP) != line {
+		t.Errorf("arp -an shows %q, want %q", arp("-an", askerIP), line)
+	}
+	arp("-d", askerIP)
+	if n, ok := isat.Neighbour("e0", askerIP); ok && n.MAC != "" {
+		t.Errorf("arp -d is done, and the kernel has %+v", n)
+	}
+}
+
 // TestLibraryTable has /proc/net/arp read by other programs and in other ways.
 func TestLibraryTable(t *testing.T) {
 	t.Parallel()
