@@ -16,9 +16,8 @@ import (
 func (m *Manager) Update(updates []host.Neighbour) {
 	m.updating.Lock()
 	defer m.updating.Unlock()
-	m.written.begin(updates)
-	defer m.written.end()
 	ops := make([]rtnl.NeighbourOp, 0, len(updates))
+	written := make([]host.Neighbour, 0, len(updates))
 	var unrejected []host.Neighbour
 	for _, u := range updates {
 		t := m.get(u.Interface)
@@ -35,8 +34,11 @@ func (m *Manager) Update(updates []host.Neighbour) {
 		}
 		if op, ok := t.operation(u); ok {
 			ops = append(ops, op)
+			written = append(written, u)
 		}
 	}
+	m.written.begin(written)
+	defer m.written.end()
 	m.write(ops)
 	// A route goes last: who sees that the address is free may put a neighbour there,
 	// which no deletion of isat's may hit.
