@@ -146,7 +146,8 @@ func Open(o Options) (*Manager, error) {
 		unverified: newUnverified(newSilence(o.Log, guard.OpenSenders)), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
 		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int),
-		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool), refused: make(map[identity]bool), leases: make(map[downKey]time.Time), unfollowed: make(map[int]string)}
+		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool),
+		refused: make(map[identity]bool), leases: make(map[downKey]time.Time), unfollowed: make(map[int]string)}
 	m.taken.Store(&map[int]*taken{})
 	m.links.Store(&map[int]rtnl.Link{})
 	if err := m.open(o); err != nil {

@@ -110,19 +110,24 @@ func (p *Pinger) Run(ctx context.Context, interval, grace time.Duration) error {
 		select {
 		case <-tick.C:
 			continue
-		case err := <-reader:
-			return err
+		case err := <-reader: // perhaps of the end, of which it may hear first
+			return ended(err)
 		case <-ctx.Done():
 		}
 		if p.pending() == 0 {
 			grace = 0
 		}
 		_ = p.conn.SetReadDeadline(time.Now().Add(grace))
-		if err := <-reader; !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
+		return ended(<-reader)
+	}
+}
+
+// ended returns nil for the error by which a reader ends that was told to.
+func ended(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil
 	}
+	return err
 }
 
 // Echoes returns the requests so far, oldest first.

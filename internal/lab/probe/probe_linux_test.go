@@ -101,6 +101,24 @@ func TestPingerCountsLosses(t *testing.T) {
 	}
 }
 
+// A reply that comes just when a run is to end is no failure of the socket.
+func TestPingerEndsWithAReply(t *testing.T) {
+	l := newLAN(t)
+	for range 300 {
+		p, err := probe.NewPinger(l.Alice.NS, l.Bob.IP())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err = p.Run(ctx, time.Minute, patience)
+		p.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func answered(echoes []probe.Echo) (n int) {
 	for _, e := range echoes {
 		if e.Answered() {
