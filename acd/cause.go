@@ -10,7 +10,9 @@ func (a *Address) cause(now moment, in *Input) (cause Cause, owner lladdr.Addr, 
 		a.timing = TimingOf(a.IP(), a.ifc.ReportsLink)
 		return a.appeared(in.Kind), owner, true
 	case Resume:
-		a.timing = TimingOf(a.IP(), a.ifc.ReportsLink)
+		if a.state == None { // the train of any other state goes on as it began
+			a.timing = TimingOf(a.IP(), a.ifc.ReportsLink)
+		}
 		return Resumed, in.Owner, true
 	case Release:
 		return Released, owner, true

@@ -246,6 +246,7 @@ func TestNoRow(t *testing.T) {
 		{"a probe of an address in use", Verified, Input{Kind: Hear, Packet: rival}},
 		{"an inquiry about an own address", Verified, Input{Kind: Inquire}},
 		{"an inquiry about a candidate", Probing, Input{Kind: Inquire}},
+		{"an earlier run's duplicate, of one inquired about", Inquiring, Input{Kind: Resume, Owner: theirs}},
 		{"link up of one that is exempt", Exempt, Input{Kind: LinkUp}},
 		{"link up of one that is gone", None, Input{Kind: LinkUp}},
 		{"link up while inquiring", Inquiring, Input{Kind: LinkUp}},
