@@ -108,14 +108,19 @@ type Effect struct {
 // its owner has to do about it. It returns the extended slice.
 func (a *Address) Handle(now time.Time, in Input, out []Effect) []Effect {
 	m := a.ifc.moment(now)
+	earliest := never // when a frame may have become due that is due now
 	if cause, owner, ok := a.cause(m, &in); ok {
 		out = a.take(m, cause, owner, out)
+		if cause != Asked {
+			earliest = m // by what has happened now, not because the owner is late
+		}
 	}
 	for {
 		cause, at := a.next()
 		if at == never || m < at {
 			return out
 		}
+		at = max(at, earliest)
 		switch {
 		case !cause.sends() || a.admit(m, at, cause):
 			out = a.take(m, cause, lladdr.Addr{}, out)

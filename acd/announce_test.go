@@ -187,6 +187,21 @@ func TestDelayed(t *testing.T) {
 	}
 }
 
+// TestDueBeforehand: what an input makes due for a moment that is over leaves now. It
+// has no slot of that moment, as a frame has whose tick came late, and the next frame
+// keeps its distance.
+func TestDueBeforehand(t *testing.T) {
+	b := newBench(Policy{Detect: DetectAnnounce})
+	b.config.DefendInterval, b.config.PublishCount = ms, 2
+	b.kind(Assign).want(t, Announcing, "use, announce")
+	b.Policy.Defend = DefendNever // the claim ends the announcements, and a periodic one is due
+	b.after(2*ms).hear(claim).want(t, Verified, "report:conflict, announce")
+	b.kind(Assign).want(t, Announcing, "use")
+	if d := b.Deadline(); !d.Equal(b.now.Add(slotLength)) {
+		t.Errorf("the next announcement leaves %v after the last, want %v", d.Sub(b.now), slotLength)
+	}
+}
+
 // TestDelayedIsServed in the next period.
 func TestDelayedIsServed(t *testing.T) {
 	b := in(t, Verified)
