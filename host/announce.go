@@ -69,7 +69,7 @@ func (h *Host) announce(ifc *Interface, ip netip.Addr) { h.announceAs(ifc, ip, i
 // announceAs sends one announcement: a request with spa = tpa and tha = 0 (DESIGN
 // section 3).
 func (h *Host) announceAs(ifc *Interface, ip netip.Addr, mac lladdr.Addr) {
-	if !ifc.up || ifc.mode == Off || ifc.mode == Watch {
+	if !ifc.up || !ifc.mode.DoesARP() {
 		return
 	}
 	if h.sendARP(ifc, ifc.framing.Broadcast(), link.SourceRoute{}, arp.Packet{Operation: arp.Request, SenderHW: mac, SenderIP: ip, TargetIP: ip}) {
@@ -89,7 +89,7 @@ func (i *Interface) Announce(addresses ...netip.Addr) error {
 	if !i.up {
 		return fmt.Errorf("announcing on %s: its link is down: %w", i.name, syscall.ENETDOWN)
 	}
-	if i.mode == Watch || i.mode == Off {
+	if !i.mode.DoesARP() {
 		return fmt.Errorf("announcing on %s: it is only watched, or has no ARP (%s): %w", i.name, i.mode, syscall.EOPNOTSUPP)
 	}
 	for _, ip := range addresses {

@@ -63,4 +63,4 @@ func (h *Host) newDetector(ifc *Interface, c InterfaceConfig) *acd.Interface {
 }
 
 // asks reports whether the interface may send ARP of its own accord.
-func (i *Interface) asks() bool { return i.up && !i.detached && (i.mode == On || i.mode == Static) }
+func (i *Interface) asks() bool { return i.up && !i.detached && i.mode.DoesARP() }

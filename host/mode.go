@@ -27,6 +27,10 @@ func (m Mode) String() string {
 	return fmt.Sprintf("mode %d", uint8(m))
 }
 
+// DoesARP reports whether an interface sends ARP at all: requests, replies or
+// announcements.
+func (m Mode) DoesARP() bool { return m == On || m == Static }
+
 // ReplyPolicy says for which of the host's own addresses an interface answers.
 // The numbers and their meaning are those of Linux' arp_ignore
 // (Documentation/networking/ip-sysctl.rst).

@@ -121,7 +121,7 @@ func (i *Interface) unaskable() error {
 		return fmt.Errorf("the host has ended: %w", syscall.ENETDOWN)
 	case i.detached:
 		return fmt.Errorf("it is detached: %w", syscall.ENETDOWN)
-	case i.mode == Off || i.mode == Watch:
+	case !i.mode.DoesARP():
 		return fmt.Errorf("it is only watched, or has no ARP (%s): %w", i.mode, syscall.EOPNOTSUPP)
 	}
 	return fmt.Errorf("its link is down: %w", syscall.ENETDOWN)

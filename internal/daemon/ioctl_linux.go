@@ -19,7 +19,8 @@ func (d *Daemon) ioctlSocket() string {
 // ioctls is what the ARP ioctls see of the daemon.
 type ioctls struct{ *Daemon }
 
-// Interface implements [ioctlsrv.Backend].
+// Interface implements [ioctlsrv.Backend]. Where isat only observes, the kernel does ARP,
+// and what is set there is the kernel's.
 func (i ioctls) Interface(name string) (ioctlsrv.Interface, bool) {
 	ifc, ok := i.host.Interface(name)
 	if !ok {
@@ -27,13 +28,9 @@ func (i ioctls) Interface(name string) (ioctlsrv.Interface, bool) {
 	}
 	f := ifc.Framing()
 	return ioctlsrv.Interface{
-		Name: name, Index: ifc.Index(), Hardware: f.HardwareType(), AddrLen: f.AddrLen(), ARP: doesARP(ifc.Mode()),
+		Name: name, Index: ifc.Index(), Hardware: f.HardwareType(), AddrLen: f.AddrLen(), ARP: ifc.Mode().DoesARP(),
 	}, true
 }
-
-// doesARP reports whether isat does ARP on an interface in a mode. Where it only observes,
-// the kernel does, and what is set there is the kernel's.
-func doesARP(m host.Mode) bool { return m == host.On || m == host.Static }
 
 // Connected implements [ioctlsrv.Backend].
 func (i ioctls) Connected(ip netip.Addr) (string, bool) {
