@@ -100,7 +100,7 @@ func (m *Manager) unaddress(index int) error {
 		return nil
 	}
 	delete(m.addressed, index)
-	maps.DeleteFunc(m.leases, func(k downKey, _ time.Time) bool { return k.index == index })
+	maps.DeleteFunc(m.leases, func(k ipKey, _ time.Time) bool { return k.index == index })
 	err := m.putAllBack(index)
 	if err != nil {
 		m.owe(index, err)
@@ -119,11 +119,11 @@ type usageQueue struct {
 
 	mu      sync.Mutex
 	updates []host.OwnAddress
-	at      map[downKey]int // in updates
+	at      map[ipKey]int // in updates
 }
 
 func newUsageQueue() *usageQueue {
-	return &usageQueue{wake: make(chan struct{}, 1), at: make(map[downKey]int)}
+	return &usageQueue{wake: make(chan struct{}, 1), at: make(map[ipKey]int)}
 }
 
 // put adds what the host tells now.
@@ -197,7 +197,7 @@ func (m *Manager) followUsage(updates []host.OwnAddress) {
 // carryOut is followUsage. mu is held.
 func (m *Manager) carryOut(updates []host.OwnAddress) {
 	before := m.resumed(updates)
-	tried := make(map[downKey]bool, len(before))
+	tried := make(map[ipKey]bool, len(before))
 	for _, p := range before {
 		tried[keyOf(p.update)] = true
 	}
@@ -210,9 +210,9 @@ func (m *Manager) carryOut(updates []host.OwnAddress) {
 			indices = append(indices, u.Interface)
 		}
 	}
-	down := make(map[downKey][]record.Address)
+	down := make(map[ipKey][]record.Address)
 	for _, d := range m.down {
-		k := downKey{d.Index, d.Local} // it may have been there with more than one network
+		k := ipKey{d.Index, d.Local} // it may have been there with more than one network
 		down[k] = append(down[k], d)
 	}
 	for _, index := range indices {

@@ -191,9 +191,6 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
 			return
 		}
 	}
-	t.mu.Lock()
-	delete(t.foreign, ip)
-	t.mu.Unlock()
 	m.forget(t, ip)
 }
 
@@ -203,13 +200,10 @@ func isRewritten(n rtnl.Neighbour, e host.Entry) bool {
 }
 
 // neighbourReplaced is when others have made an entry one that needs no ARP, which
-// is none of isat's.
+// is none of isat's, or have deleted it for sure.
 func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
 	m.updating.Lock()
 	defer m.updating.Unlock()
-	t.mu.Lock()
-	delete(t.foreign, ip)
-	t.mu.Unlock()
 	m.forget(t, ip)
 }
 
@@ -218,6 +212,9 @@ func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
 // before: see isLate.
 func (m *Manager) forget(t *taken, ip netip.Addr) {
 	m.forgotten = true
+	t.mu.Lock()
+	delete(t.foreign, ip)
+	t.mu.Unlock()
 	t.ifc.Forget(ip)
 	m.replaced(t, ip)
 	m.Administered()

@@ -10,7 +10,8 @@ import (
 const keepRest = 10
 
 // runChores does from time to time what nobody tells of: reading settings, trying
-// again what the kernel has refused, the end of leases, and writing down what was set by hand.
+// again what the kernel has refused, the end of leases, and writing down what was set
+// by hand.
 func (m *Manager) runChores(ctx context.Context) error {
 	ticker := time.NewTicker(refreshInterval)
 	defer ticker.Stop()

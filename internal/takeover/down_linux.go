@@ -12,12 +12,6 @@ import (
 	"github.com/isat-project/isat/internal/rtnl"
 )
 
-// downKey is an address that was taken down.
-type downKey struct {
-	index int
-	ip    netip.Addr
-}
-
 // setDown replaces what is known of addresses that were taken down. mu is held.
 func (m *Manager) setDown(list []record.Address) {
 	by := make(map[identity]record.Address, len(list))
@@ -101,7 +95,7 @@ func (m *Manager) drop(list []record.Address) {
 	dropped := make(map[identity]bool, len(list))
 	for _, d := range list {
 		dropped[identityOf(d)] = true
-		delete(m.unsettled, downKey{d.Index, d.Local})
+		delete(m.unsettled, ipKey{d.Index, d.Local})
 		delete(m.refused, identityOf(d))
 	}
 	m.down = slices.DeleteFunc(m.down, func(d record.Address) bool { return dropped[identityOf(d)] })
@@ -146,7 +140,7 @@ func (m *Manager) touched(c rtnl.AddrChange) {
 	own := c.PortID == m.conn.PortID()
 	if own && c.Deleted {
 		// What was told before this is older than the taking down.
-		delete(m.unsettled, downKey{c.Addr.Index, c.Addr.Local})
+		delete(m.unsettled, ipKey{c.Addr.Index, c.Addr.Local})
 	}
 	if !own && !c.Deleted {
 		m.overtaken([]rtnl.Addr{c.Addr})
@@ -181,7 +175,7 @@ func (m *Manager) overtaken(addrs []rtnl.Addr) {
 	there := places(addrs)
 	var theirs []record.Address
 	for _, d := range m.down {
-		if isAddedAgain(d, there) && !d.InterfaceDown && !m.unsettled[downKey{d.Index, d.Local}] {
+		if isAddedAgain(d, there) && !d.InterfaceDown && !m.unsettled[ipKey{d.Index, d.Local}] {
 			theirs = append(theirs, d)
 		}
 	}

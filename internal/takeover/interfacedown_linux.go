@@ -90,9 +90,14 @@ func (m *Manager) setUp(index int) {
 // and which somebody has deleted since: addrs, those that it has, are without them. A
 // device does not wait for them any more. mu is held.
 func (m *Manager) deletedWhileDown(a *addressed, addrs []rtnl.Addr) {
+	down := m.downed(a.index)
+	if len(down) == 0 {
+		return
+	}
+	there := places(addrs)
 	var deleted []netip.Addr
-	for _, d := range m.downed(a.index) {
-		if !slices.ContainsFunc(addrs, func(k rtnl.Addr) bool { return k.Local == d.Local }) {
+	for _, d := range down {
+		if there[d.Local] == nil {
 			a.ifc.Forsake(d.Local)
 			deleted = append(deleted, d.Local)
 		}

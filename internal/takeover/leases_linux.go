@@ -15,7 +15,7 @@ const maxLease = 24 * time.Hour
 // lease notes until when an address would have been there that was taken down and will
 // not be put back: whoever looks after it tells nobody that it is given up. mu is held.
 func (m *Manager) lease(a rtnl.Addr) {
-	m.leases[downKey{a.Index, a.Local}] = time.Now().Add(min(a.Valid, maxLease))
+	m.leases[ipKey{a.Index, a.Local}] = time.Now().Add(min(a.Valid, maxLease))
 }
 
 // expireLeases has the host forget duplicates whose lifetime is over, unless they are
@@ -42,7 +42,7 @@ func (m *Manager) expireLeases(now time.Time) {
 		there := places(addrs)
 		for _, ip := range ips {
 			if there[ip] == nil {
-				delete(m.leases, downKey{index, ip})
+				delete(m.leases, ipKey{index, ip})
 				m.addressed[index].ifc.Forsake(ip)
 			}
 		}

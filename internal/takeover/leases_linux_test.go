@@ -95,7 +95,7 @@ func TestLeasesAreForgottenApart(t *testing.T) {
 			t.Errorf("%v is known: %t, want %t", p, known, p == again)
 		}
 	}
-	if _, awaited := r.m.leases[downKey{r.index, again.Addr()}]; !awaited || len(r.m.leases) != 1 {
+	if _, awaited := r.m.leases[ipKey{r.index, again.Addr()}]; !awaited || len(r.m.leases) != 1 {
 		t.Errorf("%v are awaited, want %v", r.m.leases, again)
 	}
 }

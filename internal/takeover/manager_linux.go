@@ -92,11 +92,11 @@ type Manager struct {
 	// in which that was done.
 	down []record.Address
 	// unsettled are those of them of whose deletion the kernel has not told yet.
-	unsettled map[downKey]bool
+	unsettled map[ipKey]bool
 	// refused are those of them that the kernel did not take back.
 	refused map[identity]bool
 	// leases has until when the host lists duplicates that will not be put back.
-	leases map[downKey]time.Time
+	leases map[ipKey]time.Time
 	// postponed is what is to be done with own addresses and could not be.
 	postponed []postponed
 	// unread are interfaces whose addresses changed while they were read.
@@ -111,8 +111,9 @@ type Manager struct {
 	// temporary are the temporary entries that are written down.
 	temporary []host.Entry
 	// away has the administrator's entries of interfaces that vanished, by name.
-	away    map[string][]host.Change
-	crossed []crossing // to compare
+	away map[string][]host.Change
+	// crossed are entries of others to be compared with the kernel's.
+	crossed []crossing
 	// left counts the own deletions on interfaces that were handed back, by index,
 	// whose notification has not come yet.
 	left map[int]map[netip.Addr]int
@@ -146,8 +147,8 @@ func Open(o Options) (*Manager, error) {
 		unverified: newUnverified(newSilence(o.Log, guard.OpenSenders)), away: make(map[string][]host.Change),
 		released: make(map[string]bool), failed: make(map[string]error), ports: make(map[string]int), changed: func() {},
 		rejections: make(map[rejectKey]*rejection), left: make(map[int]map[netip.Addr]int),
-		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[downKey]bool),
-		refused: make(map[identity]bool), leases: make(map[downKey]time.Time), unfollowed: make(map[int]string)}
+		usage: newUsageQueue(), addressed: make(map[int]*addressed), unsettled: make(map[ipKey]bool),
+		refused: make(map[identity]bool), leases: make(map[ipKey]time.Time), unfollowed: make(map[int]string)}
 	m.taken.Store(&map[int]*taken{})
 	m.links.Store(&map[int]rtnl.Link{})
 	if err := m.open(o); err != nil {

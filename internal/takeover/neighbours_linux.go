@@ -57,18 +57,18 @@ func (m *Manager) isLate(t *taken, u host.Neighbour) bool {
 	t.mu.Lock()
 	foreign, isForeign := t.foreign[u.IP]
 	t.mu.Unlock()
-	if routeType(u.State) == 0 && !m.forgotten && !(isForeign && (foreign != u.MAC || u.State != host.Fixed)) {
+	route := routeType(u.State)
+	if route == 0 && !m.forgotten && !(isForeign && (foreign != u.MAC || u.State != host.Fixed)) {
 		return false
 	}
-	for _, e := range m.host.Entry(u.IP) {
-		if e.Index == t.index && e.Publish != host.PublishedOnly {
-			if isForeign && e.Action == host.Forward && routeType(u.State) == 0 && (e.State == cache.Permanent) != (u.State == host.Fixed) {
-				return true
-			}
-			return e.MAC != u.MAC && u.MAC.IsValid() || actionType(e.Action) != routeType(u.State)
-		}
+	e, ok := m.entry(t, u.IP)
+	switch {
+	case !ok, e.Publish == host.PublishedOnly:
+		return u.State != host.Gone
+	case actionType(e.Action) != route, u.MAC.IsValid() && e.MAC != u.MAC:
+		return true
 	}
-	return u.State != host.Gone
+	return isForeign && route == 0 && (e.State == cache.Permanent) != (u.State == host.Fixed)
 }
 
 // write carries operations out. What the kernel refuses because the entry or the

@@ -53,7 +53,7 @@ func (m *Manager) repolicy(a *addressed) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range slices.Clone(m.down) {
+	for _, d := range m.down {
 		if isHere(d) && !d.InterfaceDown {
 			own := addrOfRecord(d)
 			a.ifc.SetPolicy(d.Local, policyOf(m.policies, own, append(addrs, own)))

@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/isat-project/isat/host"
@@ -37,11 +38,11 @@ func (m *Manager) delay(updates []host.OwnAddress, why string) {
 // more. Why is for the caller to log. mu is held.
 func (m *Manager) owe(index int, why error) {
 	var updates []host.OwnAddress
+	owed := make(map[netip.Addr]bool) // it may have been there with more than one network
 	for _, d := range m.down {
-		u := host.OwnAddress{Interface: index, Address: host.Address{Prefix: prefixOf(addrOfRecord(d))}, Usage: host.Usable}
-		isSame := func(o host.OwnAddress) bool { return keyOf(o) == keyOf(u) } // with another network
-		if d.Index == index && !slices.ContainsFunc(updates, isSame) {
-			updates = append(updates, u)
+		if d.Index == index && !owed[d.Local] {
+			owed[d.Local] = true
+			updates = append(updates, host.OwnAddress{Interface: index, Address: host.Address{Prefix: prefixOf(addrOfRecord(d))}, Usage: host.Usable})
 		}
 	}
 	m.delay(updates, why.Error())
@@ -53,7 +54,7 @@ func (m *Manager) resumed(updates []host.OwnAddress) (before []postponed) {
 	if len(m.postponed) == 0 {
 		return nil
 	}
-	news := make(map[downKey]bool, len(updates))
+	news := make(map[ipKey]bool, len(updates))
 	for _, u := range updates {
 		news[keyOf(u)] = true
 	}
@@ -77,6 +78,3 @@ func (m *Manager) tryAgain() {
 	}
 	m.carryOut(updates)
 }
-
-// keyOf returns the address that the host tells of.
-func keyOf(u host.OwnAddress) downKey { return downKey{u.Interface, u.Address.Prefix.Addr()} }

@@ -64,7 +64,6 @@ func (m *Manager) tryPutBack(index int, free []record.Address) ([]putResult, err
 	if err != nil {
 		return nil, err
 	}
-	var results []putResult
 	var back []rtnl.Addr
 	var order [][]netip.Prefix
 	var touched, missing []record.Address
@@ -76,10 +75,9 @@ func (m *Manager) tryPutBack(index int, free []record.Address) ([]putResult, err
 		}
 		missing = append(missing, d)
 	}
-	errs := make([]error, 1, 4)
-	results, errs[0] = m.giveUp(touched, errAddedAgain)
+	results, giveUpErr := m.giveUp(touched, errAddedAgain)
 	missing, err = m.acceptable(missing, now)
-	errs = append(errs, err)
+	errs := []error{giveUpErr, err}
 	if len(missing) == 0 {
 		return results, errors.Join(errs...)
 	}

@@ -32,6 +32,14 @@ func (r *ownRig) tryAgain() {
 	r.m.tryAgain()
 }
 
+// requireErrors fails unless so many errors are logged.
+func (r *ownRig) requireErrors(want int) {
+	r.t.Helper()
+	if n := r.log.count("level=ERROR"); n != want {
+		r.t.Errorf("%d errors are logged, want %d:\n%s", n, want, r.log.all.String())
+	}
+}
+
 // withoutNetAdmin runs f without CAP_NET_ADMIN. Capabilities are of a thread; the
 // test is locked to its own, which takes them back from its permitted set.
 func withoutNetAdmin(t *testing.T, f func()) {
@@ -70,9 +78,7 @@ func TestRefusedTakingDown(t *testing.T) {
 				if got := unverifiedSet(t); got != "192.0.2.1" {
 					t.Errorf("the rule is for %s, want 192.0.2.1", got)
 				}
-				if n := r.log.count("level=ERROR"); n != 1 {
-					t.Errorf("%d errors are logged, want 1:\n%s", n, r.log.all.String())
-				}
+				r.requireErrors(1)
 				if n := r.log.count("took down") + r.log.count("set an interface down"); n > 0 {
 					t.Errorf("it logs what it has not done:\n%s", r.log.all.String())
 				}
@@ -85,9 +91,7 @@ func TestRefusedTakingDown(t *testing.T) {
 			r.told(host.Usable, "192.0.2.1/24")
 			r.requireState(before, "after the return")
 			r.requireRecords(0)
-			if n := r.log.count("level=ERROR"); n != 1 {
-				t.Errorf("%d errors are logged, want 1:\n%s", n, r.log.all.String())
-			}
+			r.requireErrors(1)
 		})
 	}
 }
@@ -114,16 +118,12 @@ func TestRefusedPuttingBack(t *testing.T) {
 			r.refused(3, func() {
 				r.requireState(without, "after the refusal")
 				r.requireRecords(2)
-				if n := r.log.count("level=ERROR"); n != 1 {
-					t.Errorf("%d errors are logged, want 1:\n%s", n, r.log.all.String())
-				}
+				r.requireErrors(1)
 			}, host.Usable, "192.0.2.1/24", "10.0.0.1/8")
 			r.tryAgain()
 			r.requireState(before, "after another try")
 			r.requireRecords(0)
-			if n := r.log.count("level=ERROR"); n != 1 {
-				t.Errorf("%d errors are logged, want 1:\n%s", n, r.log.all.String())
-			}
+			r.requireErrors(1)
 		})
 	}
 }

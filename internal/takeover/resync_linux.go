@@ -179,6 +179,6 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 		t.mu.Lock()
 		deleting := t.deleting[k.IP] > 0
 		t.mu.Unlock()
-		m.crossed = append(m.crossed, crossing{writtenKey{t.index, k.IP}, deleting})
+		m.crossed = append(m.crossed, crossing{ipKey{t.index, k.IP}, deleting})
 	}
 }

@@ -163,7 +163,7 @@ func (m *Manager) removeAddresses(d departure) error {
 	var deletions []rtnl.Op
 	for _, a := range d.going {
 		deletions = append(deletions, rtnl.DeleteAddrOp(a))
-		m.unsettled[downKey{d.index, a.Local}] = true
+		m.unsettled[ipKey{d.index, a.Local}] = true
 	}
 	copies := standIns(routes, d.index, stay)
 	ops, offset := m.amid(d.index, copies, deletions)
@@ -224,7 +224,7 @@ func (m *Manager) gone(d departure, err error, offset int) (gone []rtnl.Addr, re
 	}
 	for i, a := range d.going {
 		if absent[i] && !deleted[a.Local] { // of this the kernel will not tell
-			delete(m.unsettled, downKey{d.index, a.Local})
+			delete(m.unsettled, ipKey{d.index, a.Local})
 		}
 	}
 	if len(there) == 0 && len(around) > 0 {
@@ -238,7 +238,7 @@ func (m *Manager) gone(d departure, err error, offset int) (gone []rtnl.Addr, re
 func (m *Manager) stayed(d departure, gone []rtnl.Addr, records []record.Address) []record.Address {
 	for _, a := range d.going {
 		if !isAmong(gone, a) {
-			delete(m.unsettled, downKey{d.index, a.Local})
+			delete(m.unsettled, ipKey{d.index, a.Local})
 			delete(d.owner, a.Local) // it is neither absent nor to be forgotten
 		}
 	}

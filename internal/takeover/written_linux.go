@@ -25,13 +25,7 @@ type written struct {
 	under int // writes under way
 	// Whether an administrator had just set with isat what was written. Those before
 	// the last turn are in old.
-	old, last map[writtenKey]bool
-}
-
-// writtenKey names an entry: an address on an interface, by index.
-type writtenKey struct {
-	index int
-	ip    netip.Addr
+	old, last map[ipKey]bool
 }
 
 // begin notes entries that are about to be written.
@@ -39,11 +33,11 @@ func (w *written) begin(updates []host.Neighbour) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.last == nil {
-		w.last = make(map[writtenKey]bool)
+		w.last = make(map[ipKey]bool)
 	}
 	w.under++
 	for _, u := range updates {
-		key := writtenKey{u.Interface, u.IP}
+		key := ipKey{u.Interface, u.IP}
 		w.last[key] = w.last[key] || u.Anew
 	}
 }
@@ -78,7 +72,7 @@ func (w *written) forget() {
 func (w *written) lately(index int, ip netip.Addr) (ok, anew bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	key := writtenKey{index, ip}
+	key := ipKey{index, ip}
 	old, wasOld := w.old[key]
 	last, isLast := w.last[key]
 	return wasOld || isLast, old || last
@@ -86,7 +80,7 @@ func (w *written) lately(index int, ip netip.Addr) (ok, anew bool) {
 
 // crossing is a permanent entry that others have set, and isat has written lately.
 type crossing struct {
-	writtenKey
+	ipKey
 	deleting bool // of isat's deletions of it one came after that
 }
 
