@@ -243,6 +243,7 @@ func TestProbeErrors(t *testing.T) {
 		{"0.0.0.0", nil, []string{"192.0.2.5", "0.0.0.0"}, nil, syscall.EINVAL},
 		{"multicast", nil, []string{"224.0.0.1"}, nil, syscall.EINVAL},
 		{"broadcast", nil, []string{"255.255.255.255"}, nil, syscall.EINVAL},
+		{"broadcast of the network", nil, []string{"192.0.2.255"}, nil, syscall.EINVAL},
 		{"IPv6", nil, []string{"2001:db8::1"}, nil, syscall.EINVAL},
 		{"twice", nil, []string{"192.0.2.5", "192.0.2.6", "192.0.2.5"}, nil, syscall.EINVAL},
 		{"twice in other words", nil, []string{"192.0.2.5", "::ffff:192.0.2.5"}, nil, syscall.EINVAL},
