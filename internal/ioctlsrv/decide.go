@@ -101,7 +101,7 @@ func (b *decider) do(q ioctl.Request) ([]byte, error) {
 }
 
 // set makes or changes an entry. Without a name that of every interface that has
-// one is changed (facts/solaris-arp-ipmp.md 2.2).
+// one, and does ARP, is changed (facts/solaris-arp-ipmp.md 2.2).
 func (b *decider) set(r request) error {
 	c := host.Change{
 		Interface: r.ifc.Name, IP: r.ip, MAC: r.mac, Origin: host.Administrator,
@@ -118,7 +118,7 @@ func (b *decider) set(r request) error {
 	}
 	for _, e := range b.backend.Entry(r.ip) {
 		other, ok := b.backend.Interface(e.Interface)
-		if e.Interface == r.ifc.Name || e.Publish == host.PublishedOnly || !ok || other.AddrLen != r.mac.Len() {
+		if e.Interface == r.ifc.Name || e.Publish == host.PublishedOnly || !ok || !other.ARP || other.AddrLen != r.mac.Len() {
 			continue
 		}
 		c.Interface = e.Interface

@@ -137,6 +137,13 @@ func TestAllInterfaces(t *testing.T) {
 	if got := macs(); got != "e0 71, e1 72" {
 		t.Errorf("with a name: %s", got)
 	}
+	e0, _ := h.Host.Interface("e0")
+	e0.SetMode(host.Off)
+	set("", new)
+	if got := macs(); got != "e0 71, e1 72" {
+		t.Errorf("without a name, e0 does no ARP: %s", got)
+	}
+	e0.SetMode(host.On)
 	must(t, b, extendedOf(ioctl.SIOCDXARP, ip, "e0", nil))
 	if got := macs(); got != "e1 72" {
 		t.Errorf("deleted with a name: %s", got)
