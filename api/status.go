@@ -46,7 +46,8 @@ type Interface struct {
 	Error     string          `json:"error,omitempty"`    // why the state is "failed"
 	Warnings  []string        `json:"warnings,omitempty"` // what will break ARP here, with the remedy
 	Addresses []InterfaceAddr `json:"addresses"`
-	Entries   int             `json:"entries"` // ARP entries on it
+	Published []PublishedAddr `json:"published,omitempty"` // with detection, by ioctl
+	Entries   int             `json:"entries"`             // ARP entries on it
 	// Packets counts the IP packets of datapath "tun", by what became of them.
 	Packets map[string]uint64 `json:"packets,omitempty"`
 }
@@ -58,6 +59,14 @@ type InterfaceAddr struct {
 	State   string       `json:"state"`             // one of [AddrStates]
 	Owner   MAC          `json:"owner,omitempty"`   // of a duplicate: who has the address
 	Delayed bool         `json:"delayed,omitempty"` // its announcement waits for a place in the interface's budget
+}
+
+// PublishedAddr is an address of another host that is published on an interface, and
+// answered for only while nobody on the link has it.
+type PublishedAddr struct {
+	IP    netip.Addr `json:"ip"`
+	State string     `json:"state"`           // one of [AddrStates]
+	Owner MAC        `json:"owner,omitempty"` // of a duplicate: who has the address
 }
 
 // The states of an own address. Without detection of duplicates every address is

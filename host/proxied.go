@@ -94,6 +94,25 @@ func (h *Host) unpublished(ifc *Interface, ip netip.Addr) {
 	}
 }
 
+// Publication is an address of another host that is published on an interface with
+// detection ([Change.Probe]).
+type Publication struct {
+	IP    netip.Addr
+	State acd.State
+	Owner lladdr.Addr // of one that is a duplicate, or recovering: who has it
+}
+
+// Publications returns the addresses that are published with detection, by address.
+func (i *Interface) Publications() []Publication {
+	i.host.mu.Lock()
+	defer i.host.mu.Unlock()
+	var all []Publication
+	for _, p := range i.watchedPublications() {
+		all = append(all, Publication{IP: p.IP(), State: p.State(), Owner: p.Owner()})
+	}
+	return all
+}
+
 // verified reports whether an address that is published on an interface may be
 // answered for.
 func (i *Interface) verified(ip netip.Addr) bool {

@@ -184,6 +184,9 @@ func TestPublishedTaken(t *testing.T) {
 			t.Errorf("events %q, want %q", got, want)
 		}
 		time.Sleep(time.Minute)
+		if got := n.ifc.Publications(); len(got) != 1 || got[0] != (host.Publication{IP: ip(offeredIP), State: acd.Duplicate, Owner: lladdr.MustParse(macPeer)}) {
+			t.Errorf("it is listed as %+v", got)
+		}
 		if l.answers(n, l.stranger(macThird)) || n.explains(t) != proxy.PublishedWithheld {
 			t.Error("it is answered for")
 		}

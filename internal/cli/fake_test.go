@@ -355,6 +355,10 @@ func fakeInterfaces() []api.Interface {
 				{Prefix: netip.MustParsePrefix("192.0.2.6/24"), State: api.AddrDuplicate, Owner: "02:00:00:00:00:66"},
 				{Prefix: netip.MustParsePrefix("192.0.2.8/32"), State: api.AddrVerified, Delayed: true},
 			},
+			Published: []api.PublishedAddr{
+				{IP: netip.MustParseAddr("192.0.2.50"), State: api.AddrDuplicate, Owner: "02:00:00:00:00:66"},
+				{IP: netip.MustParseAddr("192.0.2.51"), State: api.AddrVerified},
+			},
 			Warnings: []string{"eth1 hears the same segment and answers: set arp_ignore=1 there"}},
 		{Name: "eth9", Datapath: "kernel", State: "absent", ARP: "on"},
 		{Name: "tr0", Index: 4, MAC: "02:00:00:00:00:06", Medium: "ethernet", MTU: 1500, Datapath: "observe", State: "failed", ARP: "static",

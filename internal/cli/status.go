@@ -78,16 +78,24 @@ func printInterface(w io.Writer, i api.Interface) {
 		fmt.Fprintf(w, "\tsince %s\n", i.Since.Local().Format(time.DateTime))
 	}
 	for _, addr := range i.Addresses {
-		fmt.Fprintf(w, "\taddress %v %s", addr.Prefix, addr.State)
-		if addr.Owner != "" {
-			fmt.Fprintf(w, ", in use by %s", addr.Owner)
-		}
+		fmt.Fprintf(w, "\taddress %v %s%s", addr.Prefix, addr.State, usedBy(addr.Owner))
 		if addr.Delayed {
 			fmt.Fprint(w, ", announcement delayed")
 		}
 		fmt.Fprintln(w)
 	}
+	for _, p := range i.Published {
+		fmt.Fprintf(w, "\tpublished %v %s%s\n", p.IP, p.State, usedBy(p.Owner))
+	}
 	for _, warning := range i.Warnings {
 		fmt.Fprintf(w, "\twarning: %s\n", warning)
 	}
+}
+
+// usedBy says who has an address that is a duplicate.
+func usedBy(owner api.MAC) string {
+	if owner == "" {
+		return ""
+	}
+	return fmt.Sprintf(", in use by %s", owner)
 }

@@ -95,7 +95,7 @@ func interfaceStatus(s takeover.Status, entries int) api.Interface {
 		i.State, i.Error = state(s.Host, s.Err)
 	}
 	if s.Host != nil {
-		i.Addresses = ownAddresses(s.Host, i.DAD)
+		i.Addresses, i.Published = ownAddresses(s.Host, i.DAD), publications(s.Host)
 		if s.Err != nil {
 			i.Warnings = append(i.Warnings, s.Err.Error())
 		}
@@ -113,6 +113,16 @@ func ownAddresses(ifc *host.Interface, dad bool) []api.InterfaceAddr {
 			a.State, a.Owner, a.Delayed = own.State.String(), api.MAC(own.Owner.String()), own.Delayed
 		}
 		all = append(all, a)
+	}
+	return all
+}
+
+// publications returns the addresses that are published with detection on an interface
+// as the API has them.
+func publications(ifc *host.Interface) []api.PublishedAddr {
+	var all []api.PublishedAddr
+	for _, p := range ifc.Publications() {
+		all = append(all, api.PublishedAddr{IP: p.IP, State: p.State.String(), Owner: api.MAC(p.Owner.String())})
 	}
 	return all
 }

@@ -134,7 +134,7 @@ func hostInterface(s datapath.Status, entries int) api.Interface {
 	i.State, i.Error = state(s.Host, s.Err)
 	if s.Host != nil {
 		i.Packets = hostPackets(s)
-		i.Addresses = ownAddresses(s.Host, s.DAD)
+		i.Addresses, i.Published = ownAddresses(s.Host, s.DAD), publications(s.Host)
 	}
 	return i
 }
