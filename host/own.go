@@ -69,7 +69,7 @@ func (o *own) usage() Usage {
 }
 
 func (o *own) snapshot() OwnAddress {
-	a := OwnAddress{Interface: o.ifc.index, Address: o.address, Usage: o.usage(), State: o.State(), Owner: o.Owner(), Delayed: o.Delayed()}
+	a := OwnAddress{Interface: o.ifc.index, Address: o.address, Usage: o.usage(), State: o.State(), Owner: o.Owner(), Delayed: o.Delayed(), Restored: o.restored}
 	if !o.watched() {
 		a.State = acd.Exempt
 	}

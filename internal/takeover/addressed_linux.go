@@ -228,7 +228,7 @@ func (m *Manager) carryOut(updates []host.OwnAddress) {
 			}
 			continue
 		}
-		var withdrawn, usable []host.OwnAddress
+		var withdrawn, usable, unknown []host.OwnAddress
 		var free []record.Address
 		for _, u := range updates {
 			if u.Interface != index || m.isStale(a, u) {
@@ -241,20 +241,14 @@ func (m *Manager) carryOut(updates []host.OwnAddress) {
 			case u.Usage == host.Usable && isDown:
 				free = append(free, d...)
 				usable = append(usable, u)
+			case u.Usage == host.Usable && u.Restored:
+				unknown = append(unknown, u)
 			}
 		}
-		if err := m.takeDown(a, withdrawn); errors.Is(err, rtnl.ErrInterrupted) {
-			m.usage.again(withdrawn) // the addresses change faster than they can be read
-		} else if err != nil {
-			m.postpone(before, withdrawn, "taking addresses down that are somebody else's", err)
-		}
+		m.again(before, withdrawn, "taking addresses down that are somebody else's", m.takeDown(a, withdrawn))
 		free = slices.DeleteFunc(free, func(d record.Address) bool { return d.InterfaceDown })
-		err := errors.Join(m.returned(index, usable), m.putBack(index, free))
-		if errors.Is(err, rtnl.ErrInterrupted) {
-			m.usage.again(usable)
-		} else if err != nil {
-			m.postpone(before, usable, "putting addresses back", err)
-		}
+		m.again(before, usable, "putting addresses back", errors.Join(m.returned(index, usable), m.putBack(index, free)))
+		m.again(before, unknown, "looking for addresses that are free again", m.forsakeUnknown(a, unknown))
 	}
 }
 

@@ -149,7 +149,7 @@ func (r *ownRig) told(usage host.Usage, prefixes ...string) {
 func (r *ownRig) tell(usage host.Usage, prefixes ...string) (updates []host.OwnAddress) {
 	r.t.Helper()
 	for _, p := range prefixes {
-		u := host.OwnAddress{Interface: r.index, Address: host.Address{Prefix: netip.MustParsePrefix(p)}, Usage: usage}
+		u := host.OwnAddress{Interface: r.index, Address: host.Address{Prefix: netip.MustParsePrefix(p)}, Usage: usage, Restored: usage == host.Usable}
 		if usage == host.Withdrawn {
 			u.Owner, u.State = other, acd.Duplicate
 		}

@@ -1,11 +1,13 @@
 package takeover
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/isat-project/isat/host"
+	"github.com/isat-project/isat/internal/rtnl"
 )
 
 // postponed is what the host has told of an own address and could not be done: the
@@ -14,6 +16,17 @@ import (
 type postponed struct {
 	update host.OwnAddress
 	why    string // as it was logged
+}
+
+// again has updates followed again if there is an error, which is that of doing so. mu is
+// held.
+func (m *Manager) again(before []postponed, updates []host.OwnAddress, what string, err error) {
+	switch {
+	case errors.Is(err, rtnl.ErrInterrupted): // addresses change faster than they can be read
+		m.usage.again(updates)
+	case err != nil:
+		m.postpone(before, updates, what, err)
+	}
 }
 
 // postpone notes what could not be done. A reason that before has is not logged

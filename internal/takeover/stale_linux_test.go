@@ -19,6 +19,18 @@ func TestStaleOrder(t *testing.T) {
 		r.requireAddresses("192.0.2.1/24")
 		r.requireRecords(0)
 	})
+	t.Run("it was deleted, and is free again", func(t *testing.T) {
+		r := newOwnRig(t, DownAddress, "address add 192.0.2.1/24 dev e0", "address add 192.0.2.2/24 dev e0")
+		deleted := netip.MustParseAddr("192.0.2.3")
+		if err := r.says.Resume(host.Address{Prefix: netip.PrefixFrom(deleted, 24)}, other); err != nil {
+			t.Fatal(err)
+		}
+		r.told(host.Usable, "192.0.2.3/24", "192.0.2.2/24") // without having been Withdrawn before
+		if own, ok := r.says.Interface.OwnAddress(deleted); ok {
+			t.Errorf("the host still has %+v", own)
+		}
+		r.requireAddresses("192.0.2.1/24", "192.0.2.2/24")
+	})
 	t.Run("the host does not know it", func(t *testing.T) {
 		r := newOwnRig(t, DownAddress, "address add 192.0.2.1/24 dev e0")
 		stale := order(r.index, "192.0.2.2/24")

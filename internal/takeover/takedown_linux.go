@@ -89,6 +89,26 @@ func (m *Manager) forsakeAbsent(a *addressed, withdrawn []host.OwnAddress, there
 	}
 }
 
+// forsakeUnknown has the host forget what is free again, was not taken down, and is not
+// there: others removed it while the order to take it down had not been followed. mu is
+// held.
+func (m *Manager) forsakeUnknown(a *addressed, free []host.OwnAddress) error {
+	if len(free) == 0 {
+		return nil
+	}
+	addrs, err := m.conn.Addrs(a.index)
+	if err != nil && !rtnl.IsNotExist(err) {
+		return err
+	}
+	there := places(addrs)
+	for _, u := range free {
+		if ip := u.Address.Prefix.Addr(); there[ip] == nil {
+			a.ifc.Forsake(ip)
+		}
+	}
+	return nil
+}
+
 // departure is what is being taken down.
 type departure struct {
 	index  int
