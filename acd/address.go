@@ -108,11 +108,11 @@ type Effect struct {
 // its owner has to do about it. It returns the extended slice.
 func (a *Address) Handle(now time.Time, in Input, out []Effect) []Effect {
 	m := a.ifc.moment(now)
-	earliest := never // when a frame may have become due that is due now
+	earliest := never // what is due now cannot have been due before
 	if cause, owner, ok := a.cause(m, &in); ok {
 		out = a.take(m, cause, owner, out)
 		if cause != Asked {
-			earliest = m // by what has happened now, not because the owner is late
+			earliest = m // it may be due by this, and not because the owner is late
 		}
 	}
 	for {

@@ -62,7 +62,7 @@ type InterfaceAddr struct {
 }
 
 // PublishedAddr is an address of another host that is published on an interface, and
-// answered for only while nobody on the link has it.
+// not answered for before it is known that nobody on the link has it.
 type PublishedAddr struct {
 	IP    netip.Addr `json:"ip"`
 	State string     `json:"state"`           // one of [AddrStates]

@@ -27,7 +27,7 @@ type OwnAddress struct {
 	State     acd.State   // [acd.Exempt] where there is no DAD, [acd.None] of a Released one
 	Owner     lladdr.Addr // of Withdrawn: who has it
 	Delayed   bool        // its announcement waits for the budget of the interface
-	Restored  bool        // it was withdrawn, is free again, and was not named since
+	Restored  bool        // it was withdrawn, is to be there again, and was not named since
 }
 
 // Usage is how an own address may be used.

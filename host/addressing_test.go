@@ -28,8 +28,14 @@ func TestAddressing(t *testing.T) {
 		side.expect("lost", candidate+" withdrawn "+macPeer)
 		time.Sleep(7 * time.Minute)
 		side.expect("recovered", candidate+" usable")
+		if !n.ownAddress(candidate).Restored {
+			t.Error("recovered: it is not called restored")
+		}
 		n.name(t, "192.0.2.1", candidate)
 		side.expect("put back")
+		if n.ownAddress(candidate).Restored {
+			t.Error("put back: it is still called restored")
+		}
 		n.name(t, "192.0.2.1")
 		side.expect("taken off", candidate+" released")
 		n.name(t)

@@ -41,8 +41,8 @@ type inquiry struct {
 // this host, or one that it publishes on the interface, is taken at once, by its
 // own link-layer address. Calls do not disturb each other.
 //
-// The error wraps EINVAL for what is no host's address, as that of a network's
-// broadcast is not, or twice in the list,
+// The error wraps EINVAL for what is no host's address (a broadcast address of the
+// interface is none) or twice in the list,
 // ENETDOWN if the link is or goes down, EOPNOTSUPP where ARP may not ask, or that
 // of ctx. What is known until then was told.
 func (i *Interface) Probe(ctx context.Context, ips []netip.Addr, fast bool, found func(Probed)) error {
@@ -98,14 +98,14 @@ func (i *Interface) startProbing(ips []netip.Addr, fast bool) (*probing, error) 
 	if h.ended || !i.asks() {
 		return nil, i.unaskable()
 	}
-	now := time.Now()
-	// They have one piece of memory: there may be ten thousand.
-	call := &probing{inquiries: make([]inquiry, len(ips)), open: len(ips), wake: make(chan struct{}, 1)}
 	for _, ip := range ips {
-		if i.isBroadcast(ip) {
+		if i.isBroadcast(ip) && !i.owns(ip) {
 			return nil, fmt.Errorf("%v is a broadcast address of the interface: %w", ip, syscall.EINVAL)
 		}
 	}
+	now := time.Now()
+	// They have one piece of memory: there may be ten thousand.
+	call := &probing{inquiries: make([]inquiry, len(ips)), open: len(ips), wake: make(chan struct{}, 1)}
 	for n, ip := range ips {
 		q := &call.inquiries[n]
 		q.machine, q.call = machine{Address: acd.New(i.detector, ip, acd.Policy{}), ifc: i}, call

@@ -116,9 +116,9 @@ func (b *decider) set(r request) error {
 	if r.name != "" {
 		return nil
 	}
-	for _, e := range b.backend.Entry(r.ip) {
+	for _, e := range b.entries(r) {
 		other, ok := b.backend.Interface(e.Interface)
-		if e.Interface == r.ifc.Name || e.Publish == host.PublishedOnly || !ok || !other.ARP || other.AddrLen != r.mac.Len() {
+		if e.Interface == r.ifc.Name || e.Publish == host.PublishedOnly || !ok || other.AddrLen != r.mac.Len() {
 			continue
 		}
 		c.Interface = e.Interface
@@ -129,16 +129,41 @@ func (b *decider) set(r request) error {
 	return nil
 }
 
-// remove deletes the entry: without a name that of every interface. With ATF_PUBL,
-// which Linux' arp(8) has for "pub", it has to be a published one.
+// entries returns those of an address on the interface that the request names; without
+// a name, on all that isat does ARP on.
+func (b *decider) entries(r request) []host.Entry {
+	return slices.DeleteFunc(b.backend.Entry(r.ip), func(e host.Entry) bool {
+		if r.name != "" {
+			return e.Interface != r.name
+		}
+		ifc, ok := b.backend.Interface(e.Interface)
+		return !ok || !ifc.ARP
+	})
+}
+
+// remove deletes the entry: without a name that of every interface; the published-only
+// ones if there are no others. With ATF_PUBL, which Linux' arp(8) has for "pub", it has
+// to be a published one.
 func (b *decider) remove(r request) error {
+	entries := b.entries(r)
+	isOrdinary := func(e host.Entry) bool { return e.Publish != host.PublishedOnly }
 	if r.flags&ioctl.Published != 0 {
-		published := slices.ContainsFunc(b.backend.Entry(r.ip), func(e host.Entry) bool {
-			return (r.name == "" || e.Interface == r.name) && e.Publish == host.Published
-		})
-		return own(b.backend.Delete(r.name, r.ip, !published))
+		isOrdinary = func(e host.Entry) bool { return e.Publish == host.Published }
 	}
-	return own(b.backend.Delete(r.name, r.ip, false))
+	publishedOnly := !slices.ContainsFunc(entries, isOrdinary)
+	err := fmt.Errorf("%v: no entry: %w", r.ip, syscall.ENXIO)
+	for _, e := range entries {
+		if publishedOnly != (e.Publish == host.PublishedOnly) {
+			continue
+		}
+		switch why := b.backend.Delete(e.Interface, r.ip, publishedOnly); {
+		case why == nil:
+			err = nil
+		case !errors.Is(why, syscall.ENXIO): // else somebody was faster
+			return own(why)
+		}
+	}
+	return err
 }
 
 // get returns the entry of an address, the ordinary one before the published-only

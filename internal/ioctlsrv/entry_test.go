@@ -143,7 +143,12 @@ func TestAllInterfaces(t *testing.T) {
 	if got := macs(); got != "e0 71, e1 72" {
 		t.Errorf("without a name, e0 does no ARP: %s", got)
 	}
+	must(t, b, plainOf(ioctl.SIOCDARP, ip, nil))
+	if got := macs(); got != "e0 71" {
+		t.Errorf("deleted without a name, e0 does no ARP: %s", got)
+	}
 	e0.SetMode(host.On)
+	set("e1", new)
 	must(t, b, extendedOf(ioctl.SIOCDXARP, ip, "e0", nil))
 	if got := macs(); got != "e1 72" {
 		t.Errorf("deleted with a name: %s", got)

@@ -90,8 +90,8 @@ func (m *Manager) forsakeAbsent(a *addressed, withdrawn []host.OwnAddress, there
 }
 
 // forsakeUnknown has the host forget what is free again, was not taken down, and is not
-// there: others removed it while the order to take it down had not been followed. mu is
-// held.
+// there: others removed it while the order to take it down had not been followed. What
+// is there is named, because the host waits for that. mu is held.
 func (m *Manager) forsakeUnknown(a *addressed, free []host.OwnAddress) error {
 	if len(free) == 0 {
 		return nil
@@ -106,7 +106,7 @@ func (m *Manager) forsakeUnknown(a *addressed, free []host.OwnAddress) error {
 			a.ifc.Forsake(ip)
 		}
 	}
-	return nil
+	return m.readdress(a.index)
 }
 
 // departure is what is being taken down.

@@ -96,13 +96,20 @@ func (d *mortal) start(t testing.TB) {
 // awaitInCharge waits until it answers and has e0.
 func (d *mortal) awaitInCharge(t testing.TB) {
 	t.Helper()
+	var out string
+	var err error
+	defer func() {
+		if t.Failed() {
+			t.Logf("its status is %s, %v; it wrote:\n%s", out, err, d.process.Output())
+		}
+	}()
 	await(t, "the daemon is in charge", func() bool {
 		select {
 		case <-d.process.Done():
-			t.Fatalf("the daemon ended by itself:\n%s", d.process.Output())
+			t.Fatal("the daemon ended by itself")
 		default:
 		}
-		out, err := d.tool(t.Context(), "status", "--json")
+		out, err = d.tool(t.Context(), "status", "--json")
 		return err == nil && strings.Contains(out, `"up"`)
 	})
 }
