@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ var moments = []moment{
 		d.signal(syscall.SIGHUP)
 	}},
 	{name: "teardown", lasts: 30 * time.Millisecond, begin: func(t testing.TB, d *mortal) {
-		go d.tool(t.Context(), "release", "e0")
+		d.tools.Go(func() { _, _ = d.tool(t.Context(), "release", "e0") })
 	}},
 	{name: "exit", lasts: 30 * time.Millisecond, begin: func(t testing.TB, d *mortal) { d.signal(syscall.SIGTERM) }},
 }
@@ -67,6 +68,7 @@ type mortal struct {
 	dir     string
 	process *Process
 	reloads int
+	tools   sync.WaitGroup // those that run beside it: the next daemon is not meant
 }
 
 // configure writes a configuration: with or without e1.
@@ -179,6 +181,7 @@ func killMany(t *testing.T, lives int, random *rand.Rand) {
 		time.Sleep(after)
 		_ = d.process.Kill()
 		<-d.process.Done()
+		d.tools.Wait()
 		took := reachable(t, isat, peer, life%4 == 0)
 		slowest = max(slowest, took)
 		if t.Failed() {
