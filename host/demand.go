@@ -123,17 +123,24 @@ func (i *Interface) Lost(ip netip.Addr) {
 }
 
 // Forget tells the host that somebody has deleted the binding of an address on
-// the IP side: the entry is deleted, whoever made it.
-func (i *Interface) Forget(ip netip.Addr) {
+// the IP side: the entry is deleted, whoever made it. But one that an administrator has
+// set since the IP side was told stays, and is told: what was deleted was the one
+// before. Forget reports whether there is no entry any more.
+func (i *Interface) Forget(ip netip.Addr) bool {
 	h := i.host
 	h.mu.Lock()
 	defer h.unlock()
 	e := h.find(i, ip)
-	if e == nil {
-		return
+	switch {
+	case e == nil:
+		return true
+	case e.anew:
+		h.touch(e.key())
+		return false
 	}
 	e.installed = false // the IP side knows
 	h.deleteEntry(e, errDeleted)
+	return true
 }
 
 // Tell makes the host tell the IP side the binding of an address again.

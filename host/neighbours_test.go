@@ -472,3 +472,45 @@ func TestKnown(t *testing.T) {
 		n.none(t, "192.0.2.11")
 	})
 }
+
+// TestSetSinceTold: what the IP side tells of a binding is about what it was told before,
+// and does not touch what an administrator has set since.
+func TestSetSinceTold(t *testing.T) {
+	theirs := func(known bool, origin host.Origin) host.Change {
+		return host.Change{Interface: "e0", IP: ip("192.0.2.11"), MAC: lladdr.MustParse(macPeer), Known: known, Origin: origin}
+	}
+	for name, tell := range map[string]func(*testing.T, *node){
+		"it is deleted": func(t *testing.T, n *node) {
+			if n.ifc.Forget(ip("192.0.2.11")) {
+				t.Error("it is forgotten")
+			}
+		},
+		"it is permanent": func(t *testing.T, n *node) {
+			if _, err := n.Set(theirs(true, host.Administrator)); !errors.Is(err, syscall.EEXIST) {
+				t.Errorf("setting it: %v, want EEXIST", err)
+			}
+		},
+		"it is learned": func(t *testing.T, n *node) {
+			if _, err := n.Set(theirs(false, host.Learned)); !errors.Is(err, syscall.EEXIST) {
+				t.Errorf("setting it: %v, want EEXIST", err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onLAN(t, func(l *lan) {
+				n, k := l.taken()
+				k.delay = time.Second
+				if _, err := n.Set(admin("192.0.2.11", macThird)); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait() // it is being told
+				tell(t, n)
+				time.Sleep(5 * k.delay)
+				k.expect(t, "set, and told again", "192.0.2.11 fixed "+macThird, "192.0.2.11 fixed "+macThird)
+				n.ifc.Forget(ip("192.0.2.11"))
+				k.expect(t, "deleted afterwards")
+				n.none(t, "192.0.2.11")
+			})
+		})
+	}
+}

@@ -78,7 +78,9 @@ type Change struct {
 // The error wraps EINVAL for an address that cannot be a neighbour's or a
 // link-layer address that cannot be a host's, ENETUNREACH if no network of the
 // host (of the interface) has the address, ENXIO for an unknown interface, EPERM
-// for an own address, and ENOBUFS if max_entries are in use.
+// for an own address, and ENOBUFS if max_entries are in use. It wraps EEXIST for what
+// the IP side has told (Known, or of origin Learned) of an entry that an administrator
+// has set since the IP side was told: that one is told to it instead.
 func (h *Host) Set(c Change) (created bool, err error) {
 	h.mu.Lock()
 	defer h.unlock()
@@ -142,10 +144,14 @@ func (h *Host) setEntry(now time.Time, ifc *Interface, c Change) (created bool, 
 	}
 	e := h.find(ifc, c.IP)
 	created = e == nil
-	if created {
+	switch {
+	case created:
 		if e, err = h.create(ifc, c); err != nil {
 			return false, err
 		}
+	case e.anew && c.isOfIPSide():
+		h.touch(e.key())
+		return false, fmt.Errorf("an administrator has just set it: %w", syscall.EEXIST)
 	}
 	if c.Action != Forward || e.action != Forward {
 		h.decisions.Invalidate() // see leavesBy
@@ -175,6 +181,9 @@ func (h *Host) setEntry(now time.Time, ifc *Interface, c Change) (created bool, 
 	}
 	return created, nil
 }
+
+// isOfIPSide reports whether the IP side has told of the binding.
+func (c *Change) isOfIPSide() bool { return c.Known || c.Origin == Learned }
 
 // check returns why c makes no sense for whatever host.
 func (c *Change) check() error {

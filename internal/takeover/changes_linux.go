@@ -114,15 +114,35 @@ func (m *Manager) neighbourChanged(c rtnl.NeighbourChange) {
 		// An own deletion: the kernel does not say whose it was.
 	case c.Deleted && n.State != rtnl.StateFailed:
 		m.neighbourFlushed(t, n.IP)
+	case !c.Deleted && n.State != rtnl.StatePermanent && kernel && n.Flags&rtnl.FlagExtLearned != 0:
+		m.neighbourUsed(t, n)
+	default:
+		m.betweenWrites(func() { m.othersChanged(t, c) })
+	}
+}
+
+// betweenWrites calls f while nothing is being written: what the host had told before is
+// written, and what it tells meanwhile may be late, see isLate.
+func (m *Manager) betweenWrites(f func()) {
+	m.updating.Lock()
+	defer m.updating.Unlock()
+	f()
+}
+
+// othersChanged follows what others may have done to the kernel's entry. updating is
+// held.
+func (m *Manager) othersChanged(t *taken, c rtnl.NeighbourChange) {
+	n, kernel := c.Neighbour, c.PortID == 0
+	switch {
+	case m.isOldNews(t, n):
+		// An administrator has set it with isat since, and that is what the kernel has.
 	case c.Deleted:
 		m.neighbourDeleted(t, n.IP)
 	case n.State == rtnl.StatePermanent:
 		n.Protocol = 0 // the kernel keeps isat's mark on what others change
 		m.adopt(t, n, 0)
-	case kernel && n.Flags&rtnl.FlagExtLearned != 0:
-		m.neighbourUsed(t, n)
 	case n.State == rtnl.StateNoARP:
-		m.neighbourReplaced(t, n.IP)
+		m.neighbourReplaced(t, n)
 	case kernel && n.State&anyDynamic != 0 && n.Protocol != rtnl.ProtocolISAT && m.isOurs(t, n.IP) && running(t.present()) && !m.isBack(t, n):
 		// Old news of the kernel's own ARP: an entry that isat has put there keeps
 		// isat's mark, whoever changes it.
@@ -166,14 +186,12 @@ func (m *Manager) neighbourUsed(t *taken, n rtnl.Neighbour) {
 // Where isat does not write, what is told in order is enough. Asking the kernel
 // then would even do harm: while it looks an entry up for us it cannot take it out
 // of its table (neigh_remove_one), and the administrator's next "ip neigh add" of
-// the address fails with EEXIST.
+// the address fails with EEXIST. updating is held.
 func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
 	entry, ok := m.entry(t, ip)
 	if !ok {
 		return
 	}
-	m.updating.Lock() // nothing is being written
-	defer m.updating.Unlock()
 	t.mu.Lock()
 	_, foreign := t.foreign[ip]
 	t.mu.Unlock()
@@ -184,8 +202,7 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
 			// anew or because isat had not heard of the deletion. Only the last is to be
 			// undone, and only where isat's mark says that it is that: what isat puts
 			// back of others' has none, and others would lose what they have added.
-			if lately && !anew && !foreign && isRewritten(n, entry) {
-				m.forget(t, ip)
+			if lately && !anew && !foreign && isRewritten(n, entry) && m.forget(t, ip) {
 				m.deleteWritten(t, ip)
 			}
 			return
@@ -200,24 +217,54 @@ func isRewritten(n rtnl.Neighbour, e host.Entry) bool {
 }
 
 // neighbourReplaced is when others have made an entry one that needs no ARP, which
-// is none of isat's, or have deleted it for sure.
-func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
-	m.updating.Lock()
-	defer m.updating.Unlock()
-	m.forget(t, ip)
+// is none of isat's. If isat has written its own over that, because it had not heard of
+// it, theirs is put back. updating is held.
+func (m *Manager) neighbourReplaced(t *taken, theirs rtnl.Neighbour) {
+	entry, ok := m.entry(t, theirs.IP)
+	if lately, _ := m.written.lately(t.index, theirs.IP); lately && ok {
+		if k, err := m.conn.Neighbour(t.index, theirs.IP); err == nil && isRewritten(k, entry) && m.forget(t, theirs.IP) {
+			m.write([]rtnl.NeighbourOp{{
+				Action: rtnl.Put, Index: t.index, IP: theirs.IP, MAC: theirs.MAC, State: theirs.State, Flags: theirs.Flags, Protocol: theirs.Protocol,
+			}})
+			return
+		}
+	}
+	m.forget(t, theirs.IP)
+}
+
+// isOldNews reports whether what the kernel tells of an entry that others have changed is
+// older than what it has: what an administrator has set with isat since. What is the same
+// as that is no old news: others have made it theirs. updating is held.
+func (m *Manager) isOldNews(t *taken, told rtnl.Neighbour) bool {
+	if _, anew := m.written.lately(t.index, told.IP); !anew {
+		return false
+	}
+	entry, ok := m.entry(t, told.IP)
+	if !ok {
+		return false
+	}
+	k, err := m.conn.Neighbour(t.index, told.IP)
+	if entry.Action != host.Forward { // its route is enough
+		return rtnl.IsNotExist(err) || err == nil && k.State == rtnl.StateFailed
+	}
+	isSame := told.MAC == k.MAC && (told.State == rtnl.StatePermanent) == (k.State == rtnl.StatePermanent)
+	return err == nil && isRewritten(k, entry) && !isSame
 }
 
 // forget deletes the entry of an address that others have deleted or replaced in the
-// kernel, with its route. updating is held, so that nothing is written of what was told
-// before: see isLate.
-func (m *Manager) forget(t *taken, ip netip.Addr) {
-	m.forgotten = true
+// kernel, with its route, and reports whether it has: an administrator may have set it
+// meanwhile. updating is held.
+func (m *Manager) forget(t *taken, ip netip.Addr) bool {
 	t.mu.Lock()
 	delete(t.foreign, ip)
 	t.mu.Unlock()
-	t.ifc.Forget(ip)
+	if !t.ifc.Forget(ip) {
+		return false
+	}
+	m.forgotten = true
 	m.replaced(t, ip)
 	m.Administered()
+	return true
 }
 
 // entry returns the entry of an address that the host has on an interface, the ordinary

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/isat-project/isat/host"
@@ -71,6 +72,13 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 	if err != nil {
 		return fmt.Errorf("comparing neighbours: %w", err)
 	}
+	adopt := func(k rtnl.Neighbour) {
+		m.betweenWrites(func() {
+			if !m.isOldNews(t, k) {
+				m.adopt(t, k, k.Ages.Confirmed)
+			}
+		})
+	}
 	var demands []host.Miss
 	var refuse []rtnl.NeighbourOp
 	for _, k := range kernel {
@@ -78,24 +86,24 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 		delete(ours, k.IP)
 		switch {
 		case k.State == rtnl.StatePermanent:
-			if !known || o.State != host.Fixed || o.MAC != k.MAC {
-				m.adopt(t, k, k.Ages.Confirmed)
+			if (!known || o.State != host.Fixed || o.MAC != k.MAC) && !o.Anew {
+				adopt(k)
 			}
 		case k.State == rtnl.StateIncomplete, k.State == rtnl.StateProbe && !stale(known, o, k):
 			demands = append(demands, host.Miss{IP: k.IP, Confirm: k.State == rtnl.StateProbe, Source: m.source(t.index, k.IP)})
 		case !known && k.State&anyDynamic != 0:
-			m.adopt(t, k, k.Ages.Confirmed)
+			adopt(k)
 		case !known && k.Protocol == rtnl.ProtocolISAT:
 			refuse = append(refuse, rtnl.NeighbourOp{Action: rtnl.Delete, Index: t.index, IP: k.IP})
 		case known && m.isBeingDeleted(t, o, k):
-			m.neighbourDeleted(t, k.IP)
+			m.betweenWrites(func() { m.neighbourDeleted(t, k.IP) })
 		case known && stale(known, o, k):
 			t.ifc.Tell(k.IP)
 		}
 	}
 	for ip, o := range ours {
 		if undisturbed && o.State == host.Fixed && !o.Untold {
-			m.neighbourReplaced(t, ip)
+			m.betweenWrites(func() { m.forget(t, ip) })
 		} else {
 			t.ifc.Lost(ip)
 		}
@@ -150,19 +158,15 @@ func stale(known bool, o host.Neighbour, k rtnl.Neighbour) bool {
 }
 
 // adopt makes a neighbour of the kernel's an entry of the host: a permanent one
-// as the administrator's, another as learned and last confirmed age ago.
+// as the administrator's, another as learned and last confirmed age ago. updating is
+// held.
 func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
-	m.updating.Lock() // what is written meanwhile is either lately or late: see isLate
-	defer m.updating.Unlock()
 	c := host.Change{Interface: t.Name(), IP: k.IP, MAC: k.MAC, Age: age}
 	t.mu.Lock()
 	delete(t.foreign, k.IP)
 	if k.State == rtnl.StatePermanent {
 		c.Origin = host.Administrator
-		if k.Protocol != rtnl.ProtocolISAT {
-			t.foreign[k.IP] = k.MAC
-			c.Known = true
-		}
+		c.Known = k.Protocol != rtnl.ProtocolISAT
 	}
 	t.mu.Unlock()
 	if c.Origin == host.Administrator || m.isAdministered(t, k.IP) {
@@ -170,9 +174,17 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 		// isat was killed. Or it is written down, and is no more.
 		m.Administered()
 	}
-	if _, err := m.host.Set(c); err != nil {
+	switch _, err := m.host.Set(c); {
+	case errors.Is(err, syscall.EEXIST):
+		return // an administrator has set it with isat meanwhile
+	case err != nil:
 		m.log.Warn("the kernel has a neighbour that isat does not adopt", "interface", c.Interface, "ip", k.IP, "mac", k.MAC, "error", err)
 		return
+	}
+	if c.Known {
+		t.mu.Lock()
+		t.foreign[k.IP] = k.MAC
+		t.mu.Unlock()
 	}
 	m.replaced(t, k.IP)
 	if lately, _ := m.written.lately(t.index, k.IP); lately && c.Known {

@@ -3,6 +3,7 @@ package takeover
 import (
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/isat-project/isat/host"
 	"github.com/isat-project/isat/internal/rtnl"
@@ -23,22 +24,31 @@ import (
 type written struct {
 	mu    sync.Mutex
 	under int // writes under way
-	// Whether an administrator had just set with isat what was written. Those before
-	// the last turn are in old.
-	old, last map[ipKey]bool
+	// When that was written which an administrator had just set with isat; zero if none
+	// was. Those before the last turn are in old.
+	old, last map[ipKey]time.Time
 }
+
+// maxLag is how old what the kernel tells may be when it is followed: the manager may be
+// busy with a large table for seconds.
+const maxLag = 10 * time.Second
 
 // begin notes entries that are about to be written.
 func (w *written) begin(updates []host.Neighbour) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.last == nil {
-		w.last = make(map[ipKey]bool)
+		w.last = make(map[ipKey]time.Time)
 	}
 	w.under++
+	now := time.Now()
 	for _, u := range updates {
 		key := ipKey{u.Interface, u.IP}
-		w.last[key] = w.last[key] || u.Anew
+		if u.Anew {
+			w.last[key] = now
+		} else if _, ok := w.last[key]; !ok {
+			w.last[key] = time.Time{}
+		}
 	}
 }
 
@@ -67,15 +77,18 @@ func (w *written) forget() {
 	w.old = nil
 }
 
-// lately returns whether isat has written an entry lately, and whether it was one that
-// an administrator had just set with isat.
+// lately returns whether isat has written an entry lately, and whether one was among that
+// which an administrator had just set with isat, and that what is told now may be older.
 func (w *written) lately(index int, ip netip.Addr) (ok, anew bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := ipKey{index, ip}
 	old, wasOld := w.old[key]
 	last, isLast := w.last[key]
-	return wasOld || isLast, old || last
+	if last.Before(old) {
+		last = old
+	}
+	return wasOld || isLast, time.Since(last) < maxLag
 }
 
 // crossing is a permanent entry that others have set, and isat has written lately.
@@ -92,9 +105,9 @@ func (m *Manager) compare() {
 		if t == nil {
 			continue
 		}
-		m.updating.Lock() // nothing is being written
-		k, err := m.conn.Neighbour(c.index, c.ip)
-		m.updating.Unlock()
+		var k rtnl.Neighbour
+		var err error
+		m.betweenWrites(func() { k, err = m.conn.Neighbour(c.index, c.ip) })
 		t.mu.Lock()
 		mac, isForeign := t.foreign[c.ip]
 		t.mu.Unlock()

@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -95,6 +96,7 @@ func TestCrossedBySetting(t *testing.T) {
 				r := newRig(t, 0)
 				tt.had(r)
 				r.same(1)
+				r.followed() // and written not lately
 				r.gate.mu.Lock()
 				tt.writes(r)
 				r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
@@ -314,4 +316,111 @@ func (r *rig) flap() {
 		r.t.Fatal(err)
 	}
 	r.await("up", followed(true))
+}
+
+// TestSetAfterOthers: what is set with isat after others have changed the kernel's entry
+// stays, even if isat hears of their change later: before it has written its own, or
+// after that.
+func TestSetAfterOthers(t *testing.T) {
+	ip, before := address(0, 1, 1)
+	_, theirs := address(0, 1, 2)
+	_, mac := address(0, 1, 3)
+	put := func(state rtnl.State) rtnl.NeighbourOp {
+		return rtnl.NeighbourOp{Action: rtnl.Put, IP: ip, MAC: theirs, State: state}
+	}
+	for name, change := range map[string]rtnl.NeighbourOp{
+		"permanent": put(rtnl.StatePermanent), "not permanent": put(rtnl.StateStale), "without ARP": put(rtnl.StateNoARP),
+		"deleted": {Action: rtnl.Delete, IP: ip},
+	} {
+		for _, c := range []struct {
+			written bool
+			action  host.Action
+		}{{true, host.Forward}, {false, host.Forward}, {true, host.Blackhole}, {false, host.Blackhole}} {
+			t.Run(fmt.Sprintf("%s, written %t%v", name, c.written, c.action), func(t *testing.T) {
+				r := newRig(t, 0)
+				set := func(mac lladdr.Addr, action host.Action) {
+					if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac, Action: action, Origin: host.Administrator}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				isWritten := func() bool { return r.kernel().MAC == mac }
+				if c.action != host.Forward {
+					isWritten = func() bool { return !r.kernel().IP.IsValid() }
+				}
+				set(before, host.Forward)
+				r.same(1)
+				r.followed()
+				change.Index = r.index
+				if !c.written {
+					r.gate.mu.Lock()
+				}
+				r.m.mu.Lock() // nobody follows changes
+				r.write([]rtnl.NeighbourOp{change})
+				set(mac, c.action)
+				if c.written {
+					r.await("written", isWritten)
+				} else {
+					r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
+				}
+				r.m.mu.Unlock()
+				r.followed()
+				if !c.written {
+					r.gate.mu.Unlock()
+				}
+				r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 })
+				r.followed()
+				if e := r.host.Entry(ip); len(e) != 1 || e[0].MAC != mac || !e[0].Expires.IsZero() || e[0].Action != c.action {
+					t.Errorf("the entries are %+v, want %v", e, mac)
+				}
+				if c.action != host.Forward {
+					if k := r.kernel(); k.IP.IsValid() {
+						t.Errorf("the kernel has %+v, want none", k)
+					}
+					return
+				}
+				r.same(1)
+				if k := r.kernel(); k.MAC != mac || k.State != rtnl.StatePermanent || k.Protocol != rtnl.ProtocolISAT {
+					t.Errorf("the kernel has %+v, want isat's", k)
+				}
+			})
+		}
+	}
+}
+
+// TestCrossedByReplacing lets others make an entry one without ARP just before isat
+// writes it again. Theirs is there in the end, and isat has none.
+func TestCrossedByReplacing(t *testing.T) {
+	ip, mac := address(0, 1, 1)
+	_, theirs := address(0, 1, 2)
+	for name, origin := range map[string]host.Origin{"isat's": host.Administrator, "a learned one": host.Learned} {
+		for _, followed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, followed %t", name, followed), func(t *testing.T) {
+				r := newRig(t, 0)
+				if _, err := r.host.Set(host.Change{Interface: "e0", IP: ip, MAC: mac, Origin: origin}); err != nil {
+					t.Fatal(err)
+				}
+				r.same(1)
+				r.followed() // and written not lately
+				r.gate.mu.Lock()
+				r.m.get(r.index).ifc.Tell(ip)
+				r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
+				r.m.mu.Lock() // nobody follows changes
+				r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: theirs, State: rtnl.StateNoARP}})
+				if followed {
+					r.m.mu.Unlock()
+					r.await("forgotten", func() bool { return len(r.host.Entry(ip)) == 0 })
+					r.gate.mu.Unlock()
+				} else {
+					r.gate.mu.Unlock()
+					r.await("written", func() bool { return r.kernel().MAC == mac })
+					r.m.mu.Unlock()
+				}
+				r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 && len(r.host.Entry(ip)) == 0 })
+				r.followed()
+				if k := r.kernel(); k.MAC != theirs || k.State != rtnl.StateNoARP {
+					t.Errorf("the kernel has %+v, want theirs", k)
+				}
+			})
+		}
+	}
 }
