@@ -211,9 +211,10 @@ func (m *Manager) neighbourDeleted(t *taken, ip netip.Addr) {
 	m.forget(t, ip)
 }
 
-// isRewritten reports whether the kernel's entry is what isat makes of its own.
+// isRewritten reports whether the kernel's entry is what isat makes of its own, and not
+// being deleted.
 func isRewritten(n rtnl.Neighbour, e host.Entry) bool {
-	return n.Protocol == rtnl.ProtocolISAT && n.MAC == e.MAC && (n.State == rtnl.StatePermanent) == (e.State == cache.Permanent)
+	return n.Protocol == rtnl.ProtocolISAT && n.State.Valid() && n.MAC == e.MAC && (n.State == rtnl.StatePermanent) == (e.State == cache.Permanent)
 }
 
 // neighbourReplaced is when others have made an entry one that needs no ARP, which
