@@ -34,8 +34,7 @@ func (w *world) isatSets(temp bool) {
 	w.isatSet(p, f)
 }
 
-// isatSet sets an entry as isat's arp does. One that others have set, and that is
-// the same, stays theirs.
+// isatSet sets an entry as isat's arp does.
 func (w *world) isatSet(p place, f fact) {
 	w.t.Helper()
 	e := api.SetEntry{IP: netip.MustParseAddr(p.ip), MAC: api.MAC(f.mac), Interface: p.dev, Temp: f.kind == temporary, Action: f.action}
@@ -51,9 +50,12 @@ func (w *world) isatSet(p place, f fact) {
 	w.isatHas(p, f)
 }
 
+// isatHas notes what was set with isat. An entry that others have set, and that is the
+// same, stays theirs. The kernel has it again if it has lost it with the link: isat tells
+// it at once, whether the link is up or not.
 func (w *world) isatHas(p place, f fact) {
 	if old := w.fact(p); old.foreign && old.kind == permanent && f.kind == permanent && old.mac == f.mac && f.action == "" {
-		f.foreign, f.kernel = true, old.kernel
+		f.foreign, f.kernel = true, true
 	}
 	w.put(p, w.loosely(p, f))
 }
