@@ -98,9 +98,12 @@ func (w *world) without(dev string, f fact) fact {
 	return f
 }
 
-// flush takes what is not permanent.
+// flush takes what is not permanent and in the kernel.
 func (w *world) flush() {
 	n := w.net()
+	if w.keepsTemporary(n) {
+		return
+	}
 	if w.command("ip neigh flush dev " + n.name) {
 		w.each(n, func(f fact) fact {
 			if f.kind == permanent || f.action != "" {
@@ -109,6 +112,21 @@ func (w *world) flush() {
 			return w.without(n.name, f)
 		})
 	}
+}
+
+// keepsTemporary reports whether isat may have a temporary entry that the kernel has not,
+// and nobody can flush: one that is published outlives the link, with which the kernel
+// loses it until the link is there again, or until it is set again.
+func (w *world) keepsTemporary(n *network) bool {
+	if !w.active(n) || n.running() {
+		return false
+	}
+	for p, f := range w.facts {
+		if p.dev == n.name && f.kind == temporary && f.action == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // flushPermanent takes what is permanent in the kernel, and with it what is
