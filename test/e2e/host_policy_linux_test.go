@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/isat-project/isat/api"
 )
 
 // TestHostARPIgnore asks for every kind of own address, at first the kernel and
@@ -68,21 +70,28 @@ func answers(t *testing.T, wire *Capture, d *ISAT) []string {
 	t.Helper()
 	var got []string
 	for i, q := range questions {
-		mark := wire.Mark()
-		received := uint64(0)
-		if d != nil {
-			received = d.Stats().RxRequests
-		}
 		// Each question has a MAC of its own, which its answer is sent to.
 		mac := fmt.Sprintf("02:00:00:00:aa:%02x", i)
-		wire.Send(request(q[0], mac, q[1]))
+		isAnswer := both(isAt(q[1]), func(f Frame) bool { return f.Header.Destination.String() == mac })
+		mark := wire.Mark()
 		if d == nil {
-			time.Sleep(30 * time.Millisecond) // the kernel answers before the frame is sent
+			wire.Send(request(q[0], mac, q[1]))
+			time.Sleep(200 * time.Millisecond) // the kernel answers before the frame is sent, or its softirq daemon does
 		} else {
-			await(t, "isat has seen the question", func() bool { return d.Stats().RxRequests > received })
-			time.Sleep(30 * time.Millisecond) // and it answers at once
+			before := d.Stats()
+			wire.Send(request(q[0], mac, q[1]))
+			// One after the other: when this is received, isat is done with that.
+			wire.Send(request(peerIP, peerMAC, "192.0.2.78"))
+			var after api.Counters
+			await(t, "isat has seen the question", func() bool {
+				after = d.Stats()
+				return after.RxRequests >= before.RxRequests+2
+			})
+			if after.TxReplies > before.TxReplies {
+				wire.Await(mark, "an answer", isAnswer)
+			}
 		}
-		if len(wire.Since(mark, both(isAt(q[1]), func(f Frame) bool { return f.Header.Destination.String() == mac }))) > 0 {
+		if len(wire.Since(mark, isAnswer)) > 0 {
 			got = append(got, fmt.Sprintf("%s to %s", q[1], q[0]))
 		}
 	}
