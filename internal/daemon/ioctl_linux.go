@@ -87,6 +87,9 @@ func (d *Daemon) set(c host.Change) (created bool, err error) {
 			return false, fmt.Errorf("setting the entry of %v: %w", c.IP, err)
 		}
 	}
+	if c.Publish != host.Unpublished {
+		d.takeover.Publishing(c.Interface, c.IP)
+	}
 	if created, err = d.host.Set(c); err != nil {
 		undo()
 		return false, err

@@ -3,6 +3,7 @@ package takeover
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"syscall"
@@ -48,14 +49,15 @@ func (m *Manager) adoptProxies(t *taken, p policy) error {
 			present[n.IP] = true
 		}
 	}
+	t.mu.Lock()
+	known := maps.Clone(t.proxies)
+	t.mu.Unlock()
 	var errs []error
-	for ip := range t.proxies {
+	for ip := range known {
 		if present[ip] {
 			continue
 		}
-		adopted := slices.ContainsFunc(m.host.Entry(ip), func(e host.Entry) bool {
-			return e.Index == t.index && e.Publish == host.PublishedOnly && m.isForeign(e)
-		})
+		adopted := m.isAdopted(t, ip)
 		t.setProxy(ip, false)
 		if !adopted {
 			continue // an administrator has set another one in its place, or deleted it
@@ -65,7 +67,7 @@ func (m *Manager) adoptProxies(t *taken, p policy) error {
 		}
 	}
 	for ip := range present {
-		if t.proxies[ip] || m.isPublished(t, ip) {
+		if _, ok := known[ip]; ok || m.isPublished(t, ip) {
 			continue
 		}
 		t.setProxy(ip, true)
@@ -89,6 +91,32 @@ func (m *Manager) kernelProxies(t *taken, ip netip.Addr) (bool, error) {
 		return false, fmt.Errorf("looking whether the kernel answers for %v: %w", ip, err)
 	}
 	return index != 0 && index != t.index, nil
+}
+
+// Publishing tells the manager that an administrator is about to set a published entry of
+// an address on an interface, or on that whose network the address is in if the name is
+// empty. Over the entry that was made of the kernel's proxy neighbour, one that says the
+// same stays the kernel's. Once that entry was deleted or replaced with isat, what is set
+// is isat's, though it may look the same again: it is written down, and stays when the
+// kernel's proxy neighbour goes.
+func (m *Manager) Publishing(ifname string, ip netip.Addr) {
+	t := m.takenFor(ifname, ip)
+	if t == nil || m.isAdopted(t, ip) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.proxies[ip] {
+		t.proxies[ip] = false
+	}
+}
+
+// isAdopted reports whether the host's published-only entry of an address on an interface
+// is the one that was made of the kernel's proxy neighbour.
+func (m *Manager) isAdopted(t *taken, ip netip.Addr) bool {
+	return slices.ContainsFunc(m.host.Entry(ip), func(e host.Entry) bool {
+		return e.Index == t.index && e.Publish == host.PublishedOnly && m.isForeign(e)
+	})
 }
 
 // setProxy notes whether an entry is made of a proxy neighbour of the kernel.

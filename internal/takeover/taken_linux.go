@@ -31,8 +31,9 @@ type taken struct {
 	// foreign has the entries that others have put into the kernel, which isat
 	// does not mark as its own, with their address.
 	foreign map[netip.Addr]lladdr.Addr
-	// proxies has the kernel's proxy neighbours that the host has as published-only
-	// entries.
+	// proxies has the kernel's proxy neighbours that the host was given as
+	// published-only entries, and whether the entry is that still: false once an
+	// administrator has set one after that was deleted or replaced.
 	proxies map[netip.Addr]bool
 	// policy is what the kernel's ARP was told to do when it was asked last.
 	policy policy
