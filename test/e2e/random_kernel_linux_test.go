@@ -47,7 +47,7 @@ func (w *world) ioctl(k kind, word string) {
 // othersHave notes what others have set.
 func (w *world) othersHave(p place, f fact) {
 	old := w.fact(p)
-	if w.active(w.network(p.dev)) && old.kind == permanent && f.kind == permanent && (!old.foreign || old.publish) && old.mac == f.mac && old.action == "" {
+	if w.active(w.network(p.dev)) && old.kind == permanent && f.kind == permanent && (!old.foreign || old.publish) && old.mac == f.mac && old.action == "" && !old.lost {
 		return // the kernel sees no change
 	}
 	if !w.active(w.network(p.dev)) {

@@ -66,7 +66,7 @@ func (w *world) flushed(n *network, permanentStay bool) {
 		default:
 			return fact{}
 		}
-		f.kernel = false
+		f.kernel, f.lost = false, true
 		return f
 	})
 }
@@ -74,7 +74,7 @@ func (w *world) flushed(n *network, permanentStay bool) {
 // restored is when isat has put into the kernel again what administrators have
 // set.
 func (w *world) restored(n *network) {
-	w.each(n, func(f fact) fact { f.kernel, f.below = f.action == "", nil; return f })
+	w.each(n, func(f fact) fact { f.kernel, f.lost, f.below = f.action == "", false, nil; return f })
 }
 
 func (w *world) linksUp() {

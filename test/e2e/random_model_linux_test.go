@@ -47,6 +47,9 @@ type fact struct {
 	foreign bool
 	// kernel: the kernel has it also without isat, as far as is known.
 	kernel bool
+	// lost: the kernel has deleted it with the link, and gets it again from isat when
+	// the link is back. What others set meanwhile is theirs, even if it is the same.
+	lost bool
 	// below is what isat has written down, and sets again if this goes without it.
 	below *fact
 	// publish: isat answers for it; auto: with the MAC of the interface.

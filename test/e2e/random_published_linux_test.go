@@ -193,7 +193,7 @@ func (w *world) taken(n *network) {
 		if b := f.below; b != nil && f.kind == permanent && b.kind == permanent && b.publish && b.action == "" && b.mac == f.mac {
 			f.publish = true // which the kernel cannot say
 		}
-		f.below = nil
+		f.below, f.lost = nil, false
 		if f.kind == either {
 			f.mac = ""
 		}
