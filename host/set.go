@@ -65,6 +65,9 @@ type Change struct {
 	// who made it there may have deleted it meanwhile, and it would be back. One
 	// that the IP side has published is not announced either.
 	Known bool
+	// Again says that an administrator has set it before, and nobody does so now: what
+	// others do to the binding on the IP side meanwhile is newer.
+	Again bool
 }
 
 // Set makes or changes an entry and reports whether it is new. This is the one
@@ -158,7 +161,7 @@ func (h *Host) setEntry(now time.Time, ifc *Interface, c Change) (created bool, 
 	}
 	flags, old, wasPublished := e.flags(), e.Addr(), !created && e.publish == Published
 	e.origin, e.publish, e.action, e.auto, e.authority = c.Origin, c.Publish, c.Action, auto, c.Authority
-	e.installed, e.anew = !c.Known, c.Origin == Administrator && !c.Known
+	e.installed, e.anew = !c.Known, c.Origin == Administrator && !c.Known && !c.Again
 	kind := cache.Pin
 	if c.Temporary || c.Origin != Administrator {
 		kind = cache.Lend

@@ -142,7 +142,7 @@ func (m *Manager) othersChanged(t *taken, c rtnl.NeighbourChange) {
 		n.Protocol = 0 // the kernel keeps isat's mark on what others change
 		m.adopt(t, n, 0)
 	case n.State == rtnl.StateNoARP:
-		m.neighbourReplaced(t, n)
+		m.neighbourReplaced(t, n.IP)
 	case kernel && n.State&anyDynamic != 0 && n.Protocol != rtnl.ProtocolISAT && m.isOurs(t, n.IP) && running(t.present()) && !m.isBack(t, n):
 		// Old news of the kernel's own ARP: an entry that isat has put there keeps
 		// isat's mark, whoever changes it.
@@ -219,18 +219,17 @@ func isRewritten(n rtnl.Neighbour, e host.Entry) bool {
 
 // neighbourReplaced is when others have made an entry one that needs no ARP, which
 // is none of isat's. If isat has written its own over that, because it had not heard of
-// it, theirs is put back. updating is held.
-func (m *Manager) neighbourReplaced(t *taken, theirs rtnl.Neighbour) {
-	entry, ok := m.entry(t, theirs.IP)
-	if lately, _ := m.written.lately(t.index, theirs.IP); lately && ok {
-		if k, err := m.conn.Neighbour(t.index, theirs.IP); err == nil && isRewritten(k, entry) && m.forget(t, theirs.IP) {
-			m.write([]rtnl.NeighbourOp{{
-				Action: rtnl.Put, Index: t.index, IP: theirs.IP, MAC: theirs.MAC, State: theirs.State, Flags: theirs.Flags, Protocol: theirs.Protocol,
-			}})
+// it, that is deleted: as far as it can be told, others may have set another since, and
+// the kernel tells of that next. updating is held.
+func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
+	entry, ok := m.entry(t, ip)
+	if lately, _ := m.written.lately(t.index, ip); lately && ok {
+		if k, err := m.conn.Neighbour(t.index, ip); err == nil && isRewritten(k, entry) && m.forget(t, ip) {
+			m.deleteWritten(t, ip)
 			return
 		}
 	}
-	m.forget(t, theirs.IP)
+	m.forget(t, ip)
 }
 
 // isOldNews reports whether what the kernel tells of an entry that others have changed is
@@ -246,9 +245,10 @@ func (m *Manager) isOldNews(t *taken, told rtnl.Neighbour) bool {
 	}
 	k, err := m.conn.Neighbour(t.index, told.IP)
 	if entry.Action != host.Forward { // its route is enough
-		return rtnl.IsNotExist(err) || err == nil && k.State == rtnl.StateFailed
+		return rtnl.IsNotExist(err) || err == nil && !k.State.Valid()
 	}
-	isSame := told.MAC == k.MAC && (told.State == rtnl.StatePermanent) == (k.State == rtnl.StatePermanent)
+	isSame := told.MAC == k.MAC && (told.State == rtnl.StatePermanent) == (k.State == rtnl.StatePermanent) && told.State != rtnl.StateNoARP
+	k.Protocol = rtnl.ProtocolISAT // what others had set the same goes back without the mark
 	return err == nil && isRewritten(k, entry) && !isSame
 }
 
@@ -259,12 +259,12 @@ func (m *Manager) forget(t *taken, ip netip.Addr) bool {
 	t.mu.Lock()
 	delete(t.foreign, ip)
 	t.mu.Unlock()
+	m.Administered() // one that stays is isat's now
 	if !t.ifc.Forget(ip) {
 		return false
 	}
 	m.forgotten = true
 	m.replaced(t, ip)
-	m.Administered()
 	return true
 }
 

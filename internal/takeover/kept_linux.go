@@ -213,6 +213,7 @@ func (m *Manager) readopt(name string) error {
 			m.Administered()
 			continue
 		}
+		c.Again = true
 		if _, err := m.host.Set(c); err != nil {
 			m.log.Warn("an entry that was set by hand is not set again", "interface", name, "ip", c.IP, "error", err)
 		}

@@ -56,6 +56,7 @@ func (m *Manager) resyncAll() error {
 //	valid         none            the host adopts it, as old as it is
 //	incomplete    -               it is demanded: its misses may have been lost
 //	probe         -               it is demanded to be confirmed
+//	without ARP   any             the host forgets it: others have set it
 //	failed, ours  none            deleted: the kernel would keep it for ever
 //	failed, unmarked  usable      deleted: somebody is deleting the kernel's
 //	other         any             the host's is written again
@@ -93,8 +94,10 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 			demands = append(demands, host.Miss{IP: k.IP, Confirm: k.State == rtnl.StateProbe, Source: m.source(t.index, k.IP)})
 		case !known && k.State&anyDynamic != 0:
 			adopt(k)
-		case !known && k.Protocol == rtnl.ProtocolISAT:
+		case !known && k.Protocol == rtnl.ProtocolISAT && k.State != rtnl.StateNoARP:
 			refuse = append(refuse, rtnl.NeighbourOp{Action: rtnl.Delete, Index: t.index, IP: k.IP})
+		case known && k.State == rtnl.StateNoARP && !o.Untold:
+			m.betweenWrites(func() { m.neighbourReplaced(t, k.IP) })
 		case known && m.isBeingDeleted(t, o, k):
 			m.betweenWrites(func() { m.neighbourDeleted(t, k.IP) })
 		case known && stale(known, o, k):
@@ -103,7 +106,7 @@ func (m *Manager) resync(t *taken, undisturbed bool) error {
 	}
 	for ip, o := range ours {
 		if undisturbed && o.State == host.Fixed && !o.Untold {
-			m.betweenWrites(func() { m.forget(t, ip) })
+			m.betweenWrites(func() { m.neighbourDeleted(t, ip) })
 		} else {
 			t.ifc.Lost(ip)
 		}
@@ -167,6 +170,7 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 	if k.State == rtnl.StatePermanent {
 		c.Origin = host.Administrator
 		c.Known = k.Protocol != rtnl.ProtocolISAT
+		c.Again = true
 	}
 	t.mu.Unlock()
 	if c.Origin == host.Administrator || m.isAdministered(t, k.IP) {
@@ -174,17 +178,18 @@ func (m *Manager) adopt(t *taken, k rtnl.Neighbour, age time.Duration) {
 		// isat was killed. Or it is written down, and is no more.
 		m.Administered()
 	}
-	switch _, err := m.host.Set(c); {
-	case errors.Is(err, syscall.EEXIST):
+	_, err := m.host.Set(c)
+	if errors.Is(err, syscall.EEXIST) {
 		return // an administrator has set it with isat meanwhile
-	case err != nil:
-		m.log.Warn("the kernel has a neighbour that isat does not adopt", "interface", c.Interface, "ip", k.IP, "mac", k.MAC, "error", err)
-		return
 	}
-	if c.Known {
+	if c.Known { // theirs even if isat cannot have it
 		t.mu.Lock()
 		t.foreign[k.IP] = k.MAC
 		t.mu.Unlock()
+	}
+	if err != nil {
+		m.log.Warn("the kernel has a neighbour that isat does not adopt", "interface", c.Interface, "ip", k.IP, "mac", k.MAC, "error", err)
+		return
 	}
 	m.replaced(t, k.IP)
 	if lately, _ := m.written.lately(t.index, k.IP); lately && c.Known {
