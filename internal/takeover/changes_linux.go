@@ -222,14 +222,16 @@ func isRewritten(n rtnl.Neighbour, e host.Entry) bool {
 // it, that is deleted: as far as it can be told, others may have set another since, and
 // the kernel tells of that next. updating is held.
 func (m *Manager) neighbourReplaced(t *taken, ip netip.Addr) {
-	entry, ok := m.entry(t, ip)
-	if lately, _ := m.written.lately(t.index, ip); lately && ok {
-		if k, err := m.conn.Neighbour(t.index, ip); err == nil && isRewritten(k, entry) && m.forget(t, ip) {
-			m.deleteWritten(t, ip)
-			return
+	isOverwritten := false
+	if lately, _ := m.written.lately(t.index, ip); lately {
+		if entry, ok := m.entry(t, ip); ok {
+			k, err := m.conn.Neighbour(t.index, ip)
+			isOverwritten = err == nil && isRewritten(k, entry)
 		}
 	}
-	m.forget(t, ip)
+	if m.forget(t, ip) && isOverwritten {
+		m.deleteWritten(t, ip)
+	}
 }
 
 // isOldNews reports whether what the kernel tells of an entry that others have changed is

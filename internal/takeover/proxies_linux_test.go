@@ -9,21 +9,23 @@ import (
 	"github.com/isat-project/isat/internal/record"
 )
 
+// reread reads what changes without a notification, as the chores do every few seconds.
+func (r *rig) reread() {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	r.m.reread()
+}
+
 // TestProxyNeighbourReturns gives the interface the address of a proxy neighbour
 // of the kernel for a while: it is adopted again when the address is gone.
 func TestProxyNeighbourReturns(t *testing.T) {
 	r := newRouter(t)
 	proxied := netip.MustParseAddr("10.1.65.21")
-	reread := func() {
-		r.m.mu.Lock()
-		defer r.m.mu.Unlock()
-		r.m.reread()
-	}
 	ip(t, "route add 10.1.65.21 dev r0")
 	ip(t, "neigh add proxy 10.1.65.21 dev e0")
 	for range 2 {
 		eventually(t, "the proxy neighbour is adopted", func() bool {
-			reread()
+			r.reread()
 			e := r.host.Entry(proxied)
 			return len(e) == 1 && !e[0].Own && r.m.isForeign(e[0])
 		})
@@ -59,20 +61,15 @@ func TestProxyNeighbourPublishedByHand(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRouter(t)
-			reread := func() {
-				r.m.mu.Lock()
-				defer r.m.mu.Unlock()
-				r.m.reread()
-			}
 			ip(t, "route add 10.1.65.21 dev r0")
 			ip(t, "neigh add proxy 10.1.65.21 dev e0")
 			eventually(t, "the proxy neighbour is adopted", func() bool {
-				reread()
+				r.reread()
 				return r.m.isAdopted(r.m.get(r.index), proxied)
 			})
 			tt.before(t, r)
 			r.publish(auto)
-			reread()
+			r.reread()
 			if got := !r.m.isAdopted(r.m.get(r.index), proxied); got != tt.stays {
 				t.Errorf("it is isat's: %t, want %t", got, tt.stays)
 			}
@@ -80,7 +77,7 @@ func TestProxyNeighbourPublishedByHand(t *testing.T) {
 				t.Errorf("it is written down: %t, want %t", got, tt.stays)
 			}
 			ip(t, "neigh del proxy 10.1.65.21 dev e0")
-			reread()
+			r.reread()
 			if got := len(r.host.Entry(proxied)) == 1; got != tt.stays {
 				t.Errorf("it is there without the kernel's proxy neighbour: %t, want %t", got, tt.stays)
 			}

@@ -87,9 +87,7 @@ func TestReject(t *testing.T) {
 	}
 	// Somebody deletes it: it is there again.
 	ip(t, "route del blackhole 10.1.64.9")
-	r.m.mu.Lock()
-	r.m.reread()
-	r.m.mu.Unlock()
+	r.reread()
 	r.awaitRoutes(blackhole)
 	if err := r.host.Delete("e0", rejectedIP); err != nil {
 		t.Fatal(err)
@@ -321,9 +319,7 @@ func TestKept(t *testing.T) {
 	ip(t, "route add 10.1.65.23 dev r0")
 	ip(t, "neigh add proxy 10.1.65.23 dev e0")
 	eventually(t, "isat has adopted all three", func() bool {
-		r.m.mu.Lock()
-		r.m.reread()
-		r.m.mu.Unlock()
+		r.reread()
 		return len(r.host.Entry(at(22))) == 1 && len(r.host.Entry(at(23))) == 1 && len(r.host.Entry(at(24))) == 1
 	})
 	for i := range set {
@@ -335,9 +331,7 @@ func TestKept(t *testing.T) {
 	ip(t, "route add 10.1.65.21 dev r0")
 	ip(t, "neigh add proxy 10.1.65.21 dev e0")
 	eventually(t, "isat has adopted both", func() bool {
-		r.m.mu.Lock()
-		r.m.reread()
-		r.m.mu.Unlock()
+		r.reread()
 		return len(r.host.Entry(at(20))) == 1 && len(r.host.Entry(at(21))) == 1
 	})
 	before := make(map[host.Change]bool)
@@ -386,9 +380,7 @@ func TestKept(t *testing.T) {
 	check("taken over again")
 	ip(t, "neigh del proxy 10.1.65.21 dev e0")
 	ip(t, "neigh del proxy 10.1.65.23 dev e0")
-	r.m.mu.Lock()
-	r.m.reread()
-	r.m.mu.Unlock()
+	r.reread()
 	if e := r.host.Entry(at(21)); len(e) != 0 {
 		t.Errorf("after ip neigh del proxy: %+v", e)
 	}

@@ -112,9 +112,7 @@ func TestRoute(t *testing.T) {
 			}
 		}
 		// What the kernel tells nobody of is read from time to time.
-		r.m.mu.Lock()
-		r.m.reread()
-		r.m.mu.Unlock()
+		r.reread()
 		got, err := r.m.Route(t.Context(), proxy.Question{Interface: "e0", Target: netip.MustParseAddr(test.target), Sender: netip.MustParseAddr(test.sender)})
 		if err != nil || got != test.want {
 			t.Errorf("%s: %+v, %v, want %+v", test.name, got, err, test.want)

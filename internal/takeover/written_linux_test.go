@@ -127,6 +127,29 @@ func TestCrossedBySetting(t *testing.T) {
 	}
 }
 
+// crossed has isat write its entry of the one address of these tests again, and others
+// change it just before that. isat hears of the change before it writes, if followed, else
+// after that; in the end it has no entry.
+func (r *rig) crossed(followed bool, change rtnl.NeighbourOp) {
+	r.t.Helper()
+	ip, mac := address(0, 1, 1)
+	r.gate.mu.Lock()
+	r.m.get(r.index).ifc.Tell(ip)
+	r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
+	r.m.mu.Lock() // nobody follows changes
+	r.write([]rtnl.NeighbourOp{change})
+	if followed {
+		r.m.mu.Unlock()
+		r.await("forgotten", func() bool { return len(r.host.Entry(ip)) == 0 })
+		r.gate.mu.Unlock()
+	} else {
+		r.gate.mu.Unlock()
+		r.await("written", func() bool { return r.kernel().MAC == mac })
+		r.m.mu.Unlock()
+	}
+	r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 && len(r.host.Entry(ip)) == 0 })
+}
+
 // TestCrossedByDeleting lets others delete an entry just before isat writes it again. It
 // is gone in the end, from both tables. (Not so a permanent one of theirs, which cannot
 // be told from one that they have added again: see TestReadded.)
@@ -154,21 +177,7 @@ func TestCrossedByDeleting(t *testing.T) {
 				tt.had(r)
 				r.same(1)
 				r.followed() // and written not lately
-				r.gate.mu.Lock()
-				r.m.get(r.index).ifc.Tell(ip)
-				r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
-				r.m.mu.Lock() // nobody follows changes
-				r.write([]rtnl.NeighbourOp{{Action: rtnl.Delete, Index: r.index, IP: ip}})
-				if followed {
-					r.m.mu.Unlock()
-					r.await("forgotten", func() bool { return len(r.host.Entry(ip)) == 0 })
-					r.gate.mu.Unlock()
-				} else {
-					r.gate.mu.Unlock()
-					r.await("written", func() bool { return r.kernel().MAC == mac })
-					r.m.mu.Unlock()
-				}
-				r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 && len(r.host.Entry(ip)) == 0 })
+				r.crossed(followed, rtnl.NeighbourOp{Action: rtnl.Delete, Index: r.index, IP: ip})
 				r.same(0)
 			}
 		})
@@ -401,21 +410,7 @@ func TestCrossedByReplacing(t *testing.T) {
 				}
 				r.same(1)
 				r.followed() // and written not lately
-				r.gate.mu.Lock()
-				r.m.get(r.index).ifc.Tell(ip)
-				r.await("an update", func() bool { return r.gate.waiting.Load() == 1 })
-				r.m.mu.Lock() // nobody follows changes
-				r.write([]rtnl.NeighbourOp{{Action: rtnl.Put, Index: r.index, IP: ip, MAC: theirs, State: rtnl.StateNoARP}})
-				if followed {
-					r.m.mu.Unlock()
-					r.await("forgotten", func() bool { return len(r.host.Entry(ip)) == 0 })
-					r.gate.mu.Unlock()
-				} else {
-					r.gate.mu.Unlock()
-					r.await("written", func() bool { return r.kernel().MAC == mac })
-					r.m.mu.Unlock()
-				}
-				r.await("carried out", func() bool { return r.gate.waiting.Load() == 0 && len(r.host.Entry(ip)) == 0 })
+				r.crossed(followed, rtnl.NeighbourOp{Action: rtnl.Put, Index: r.index, IP: ip, MAC: theirs, State: rtnl.StateNoARP})
 				r.followed()
 				if k := r.kernel(); followed && k.State != rtnl.StateNoARP || k.MAC == mac {
 					t.Errorf("the kernel has %+v", k)
